@@ -1,0 +1,385 @@
+"""What happens to the arguments of an objective before its formula.
+
+Whatever a caller passes (symbolic variables, shared variables, NumPy arrays,
+Python numbers) becomes Theano tensors of one float type and of shapes that
+fit; whatever cannot is refused here, with an error that says what came, what
+was expected and how to mend it. No other module checks arguments.
+"""
+
+import operator
+
+import numpy as np
+import theano
+import theano.tensor as T
+
+from lasagne_objectives.kernels.elementwise import cast_both_ways
+from lasagne_objectives.kernels.match_shapes import match_shapes
+from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
+
+
+# ---------------------------------------------------------------------------
+# Tensors and their types
+
+def _is_number(value):
+    """Whether `value` is a real Python number or a NumPy one without axes.
+
+    Such operands have no float type of their own: they take the others'.
+    """
+    if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
+        array = np.asarray(value)
+        return array.ndim == 0 and array.dtype.kind in 'biuf'
+    return False
+
+
+def as_tensor(function, name, value):
+    """Turn an argument into a Theano tensor, or say why it cannot be one."""
+    refusal = ("%s: %s must be a real numeric tensor (a Theano variable, a "
+               "shared variable, a NumPy array or a number), got %s"
+               % (function, name, _describe(value)))
+    if value is None:
+        raise TypeError(refusal)
+    try:
+        tensor = T.as_tensor_variable(value)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise TypeError("%s; Theano says: %s" % (refusal, error)) from error
+    if (not isinstance(tensor.type, T.TensorType) or
+            tensor.dtype not in T.discrete_dtypes + T.float_dtypes):
+        raise TypeError("%s; convert it to a dense array of integers, bools "
+                        "or real floats first" % refusal)
+    return tensor
+
+
+def _describe(value):
+    """Type and shape of an argument, in the words of an error message."""
+    type_of_variable = getattr(value, 'type', None)
+    if isinstance(type_of_variable, T.TensorType):
+        return "a %d-dimensional tensor of %s" % (value.ndim, value.dtype)
+    if isinstance(value, np.ndarray):
+        return "an array of %s, shape %s" % (value.dtype, value.shape)
+    return "%s %r" % (type(value).__name__, value)
+
+
+def is_integer(tensor):
+    """Whether a tensor holds integers or bools."""
+    return tensor.dtype in T.discrete_dtypes
+
+
+def float_type(*operands):
+    """The float type in which `operands` combine.
+
+    Integers, bools and bare numbers never widen it; different float types
+    combine as Theano combines them; without any float it is ``floatX``.
+    """
+    types = [np.dtype(value.dtype).name for value in operands
+             if not _is_number(value) and not is_integer(value)]
+    return theano.scalar.upcast(*types) if types else theano.config.floatX
+
+
+def _working_type(dtype):
+    """The type to compute `dtype` in: float16 is for storage only."""
+    return 'float32' if dtype == 'float16' else dtype
+
+
+def _as_operands(function, **arguments):
+    """Tensors for all `arguments`, numbers staying what they are."""
+    return [value if _is_number(value) else as_tensor(function, name, value)
+            for name, value in arguments.items()]
+
+
+def _to_type(value, dtype):
+    """Cast a tensor or a number to a float type, for good."""
+    if _is_number(value):
+        return T.constant(value, dtype=dtype)
+    return cast_both_ways(value, dtype)
+
+
+# ---------------------------------------------------------------------------
+# Shapes
+
+def _static_shape(tensor):
+    """Lengths known while building: of constants, and broadcastable axes.
+
+    The current value of a shared variable is deliberately not asked.
+    """
+    if isinstance(tensor, T.TensorConstant):
+        return tensor.data.shape
+    return tuple(1 if one else None for one in tensor.broadcastable)
+
+
+def _refuse_contradiction(function, names, tensors, shapes):
+    raise ValueError(
+        "%s: the shapes of %s do not fit: got %s"
+        % (function, ' and '.join(names),
+           ' and '.join(str(tuple('?' if length is None else length
+                                  for length in shape)) for shape in shapes)))
+
+
+def _check_broadcast(function, names, tensors):
+    """Refuse constants whose shapes cannot be broadcast together."""
+    shapes = [_static_shape(tensor) for tensor in tensors]
+    for lengths in zip(*[shape[::-1] for shape in shapes]):
+        if len({n for n in lengths if n not in (None, 1)}) > 1:
+            _refuse_contradiction(function, names, tensors, shapes)
+
+
+def _length_one_axes(tensor):
+    return [axis for axis, one in enumerate(tensor.broadcastable) if one]
+
+
+def _follow_column(leader, follower):
+    """Give `follower` the one length-1 axis of `leader`, or take its own.
+
+    A network with one output unit predicts a column, labels come as a
+    vector: combining the two must not give every pair. The rule serves any
+    rank, see the user guide.
+    """
+    if leader.ndim == follower.ndim + 1:
+        ones = _length_one_axes(leader)
+        if len(ones) == 1:
+            order = list(range(follower.ndim))
+            order.insert(ones[0], 'x')
+            return follower.dimshuffle(order)
+    if follower.ndim == leader.ndim + 1:
+        ones = _length_one_axes(follower)
+        if len(ones) == 1:
+            return follower.dimshuffle([axis for axis in range(follower.ndim)
+                                        if axis != ones[0]])
+    return follower
+
+
+def align_targets(predictions, targets):
+    """Make a vector of targets a column where the predictions are one.
+
+    Lasagne's helper, kept for scripts that import it. The objectives call it
+    themselves.
+
+    Parameters
+    ----------
+    predictions, targets : Theano tensors
+        If one of the two has exactly one dimension more than the other and
+        exactly one axis that is statically of length 1, the targets are
+        given that axis, or lose it.
+
+    Returns
+    -------
+    tuple
+        The predictions, untouched, and the aligned targets.
+    """
+    if not (hasattr(predictions, 'ndim') and hasattr(targets, 'ndim')):
+        return predictions, targets
+    leader = as_tensor('align_targets', 'predictions', predictions)
+    follower = as_tensor('align_targets', 'targets', targets)
+    aligned = _follow_column(leader, follower)
+    return predictions, targets if aligned is follower else aligned
+
+
+def elementwise(function, **arguments):
+    """Prepare predictions and targets, and numbers, of one element-wise loss.
+
+    Parameters
+    ----------
+    function : str
+        Its name, for messages.
+    **arguments
+        Predictions first, targets second.
+
+    Returns
+    -------
+    predictions, targets : Theano tensors
+        Of the type to compute in, aligned.
+    dtype : str
+        The type of the result.
+    """
+    predictions, targets = _as_operands(function, **arguments)
+    dtype = float_type(predictions, targets)
+    working = _working_type(dtype)
+    predictions = _to_type(predictions, working)
+    targets = _follow_column(predictions, _to_type(targets, working))
+    _check_broadcast(function, list(arguments), [predictions, targets])
+    return predictions, targets, dtype
+
+
+def beside(function, name, value, other):
+    """Prepare a further operand (a margin, a threshold) beside `other`.
+
+    It takes the type of `other` and never widens it.
+    """
+    value, = _as_operands(function, **{name: value})
+    value = _to_type(value, other.dtype)
+    if value.ndim > other.ndim:
+        raise ValueError(
+            "%s: %s must be a scalar or broadcast against a tensor of %d "
+            "dimensions, got %d dimensions" % (function, name, other.ndim,
+                                               value.ndim))
+    _check_broadcast(function, [name, 'the predictions'], [value, other])
+    return value
+
+
+def margin(function, delta, other):
+    """Prepare `delta`, which must not be a bool."""
+    if getattr(delta, 'dtype', type(delta)) in (bool, 'bool'):
+        raise TypeError(
+            "%s: delta must be a number or a numeric tensor, got %s; in "
+            "older code this position held `binary`: pass it by its name"
+            % (function, _describe(delta)))
+    return beside(function, 'delta', delta, other)
+
+
+# ---------------------------------------------------------------------------
+# Classes
+
+def class_axis(function, axis, ndim):
+    """Which axis of `ndim` holds the classes, counted from the front."""
+    try:
+        index = operator.index(axis)
+    except TypeError:
+        index = None
+    if index is None or not -ndim <= index < ndim:
+        raise ValueError(
+            "%s: axis must be an integer that names an axis of the "
+            "predictions, which have %d dimension%s, got %r"
+            % (function, ndim, '' if ndim == 1 else 's', axis))
+    return index % ndim
+
+
+def categorical(function, predictions, targets, axis):
+    """Prepare predictions over classes, and targets in either layout.
+
+    Returns
+    -------
+    predictions, targets : Theano tensors
+        The predictions of the type to compute in; the targets too if they
+        are dense (of the layout of the predictions), else integers.
+    axis : int
+        The class axis of the predictions, not negative.
+    dtype : str
+        The type of the result.
+    """
+    predictions, targets = _as_operands(function, predictions=predictions,
+                                        targets=targets)
+    dtype = float_type(predictions)
+    if _is_number(targets):
+        targets = T.constant(targets)
+    if getattr(predictions, 'ndim', 0) < 1:
+        raise TypeError("%s: rank mismatch: predictions must have a class "
+                        "axis, got a scalar" % function)
+    axis = class_axis(function, axis, predictions.ndim)
+    if targets.ndim == predictions.ndim:
+        dtype = float_type(predictions, targets)
+        targets = _dense_targets(function, predictions, targets, axis)
+        targets = _to_type(targets, _working_type(dtype))
+    elif targets.ndim == predictions.ndim - 1:
+        targets = _class_indices(function, predictions, targets, axis)
+    else:
+        raise TypeError(
+            "%s: rank mismatch: for predictions of %d dimensions, targets "
+            "must be integers of %d dimensions (class indices) or have %d "
+            "dimensions (a value per class), got %d dimensions"
+            % (function, predictions.ndim, predictions.ndim - 1,
+               predictions.ndim, targets.ndim))
+    return _to_type(predictions, _working_type(dtype)), targets, axis, dtype
+
+
+def _check_equal(function, predictions, targets, expected):
+    """Refuse constants whose shapes differ where they must be equal."""
+    got = _static_shape(targets)
+    for known, length in zip(expected, got):
+        if None not in (known, length) and known != length:
+            _refuse_contradiction(function, ['predictions', 'targets'],
+                                  [predictions, targets],
+                                  [_static_shape(predictions), got])
+
+
+def _dense_targets(function, predictions, targets, axis):
+    if targets.broadcastable[axis] and not predictions.broadcastable[axis]:
+        raise ValueError(
+            "%s: targets have length 1 along the class axis %d and the "
+            "predictions have not: for a column of class indices, drop that "
+            "axis (targets.flatten() or targets[:, 0])" % (function, axis))
+    _check_equal(function, predictions, targets, _static_shape(predictions))
+    # Theano would broadcast a static length 1; targets never are.
+    return same_pattern(targets, predictions.broadcastable)
+
+
+def _class_indices(function, predictions, targets, axis):
+    if not is_integer(targets):
+        raise TypeError(
+            "%s: targets of one dimension less than the predictions are "
+            "class indices and must be integers, got %s; cast them to an "
+            "integer type, as in targets.astype('int32')"
+            % (function, targets.dtype))
+    _check_equal(function, predictions, targets,
+                 without(_static_shape(predictions), axis))
+    return same_pattern(targets, without(predictions.broadcastable, axis))
+
+
+def target_rows(targets, predictions, axis):
+    """The targets in the layout of ``rows_of(predictions, axis)``.
+
+    Class indices become a vector, dense targets a matrix.
+    """
+    if predictions.ndim > 2:
+        # Equal numbers of elements are not enough: (3, 4) is not (4, 3).
+        targets = match_shapes(targets, predictions, axis)
+    if targets.ndim == predictions.ndim:
+        return rows_of(targets, axis)
+    return targets if targets.ndim == 1 else targets.flatten()
+
+
+def row_classes(targets, predictions, axis):
+    """The class index of every row, whichever the layout of the targets.
+
+    A dense row stands for the class of its largest entry, the lowest on
+    ties; one with NaN for no class, -1.
+    """
+    if targets.ndim < predictions.ndim:
+        return target_rows(targets, predictions, axis)
+    matched = match_shapes(targets, predictions, axis)
+    top, classes = T.max_and_argmax(rows_of(matched, axis), axis=1)
+    return T.switch(T.isnan(top), np.int64(-1), classes)
+
+
+def rank_limit(function, top_k):
+    """Check `top_k`: an integer of at least 1, or a symbolic one."""
+    if isinstance(top_k, theano.Variable):
+        if (isinstance(top_k.type, (T.TensorType, theano.scalar.Scalar)) and
+                top_k.ndim == 0 and top_k.dtype in T.integer_dtypes):
+            return top_k
+    elif not isinstance(top_k, (bool, np.bool_)):
+        try:
+            if operator.index(top_k) >= 1:
+                return operator.index(top_k)
+        except TypeError:
+            pass
+    raise ValueError(
+        "%s: top_k must be an integer of at least 1 or a symbolic integer "
+        "scalar, got %s" % (function, _describe(top_k)))
+
+
+# ---------------------------------------------------------------------------
+# Aggregation
+
+def weighted(loss, weights):
+    """Prepare a loss and its weights (or None) for aggregation.
+
+    Floats stay as they are, so that the graph is the one that a user would
+    have written; only integers, bools and numbers are cast.
+    """
+    loss, = _as_operands('aggregate', loss=loss)
+    if weights is not None:
+        weights, = _as_operands('aggregate', weights=weights)
+    if _is_number(loss) or is_integer(loss):
+        loss = _to_type(loss, float_type(*[w for w in [weights]
+                                           if w is not None]))
+    if weights is None:
+        return loss, None
+    if _is_number(weights) or is_integer(weights):
+        weights = _to_type(weights, loss.dtype)
+    weights = _follow_column(loss, weights)
+    if weights.ndim > loss.ndim:
+        raise ValueError(
+            "aggregate: weights must not have more dimensions than the loss, "
+            "got %d and %d; sum or flatten the weights' further axes first"
+            % (weights.ndim, loss.ndim))
+    _check_broadcast('aggregate', ['loss', 'weights'], [loss, weights])
+    return loss, weights

@@ -1,0 +1,67 @@
+"""Derivatives of an Op through the same formula in Theano's own Ops.
+
+A kernel gives its first derivative explicitly. Further ones are rare enough
+to be left to Theano, which differentiates the formula written with its
+standard Ops.
+"""
+
+import theano
+import theano.tensor as T
+from theano.gradient import DisconnectedType
+
+
+def _differentiable(variable):
+    return variable.dtype in T.float_dtypes
+
+
+def _fresh(inputs):
+    """Stand-ins for `inputs`, all different and without a history."""
+    return [variable.type() for variable in inputs]
+
+
+def pull_back(formula, inputs, gradient):
+    """Gradients of ``formula(*inputs)`` with respect to each of `inputs`.
+
+    Parameters
+    ----------
+    formula : callable
+        Builds one Theano variable.
+    inputs : list of Theano variables
+        May contain one twice, or depend on each other: each is taken as an
+        independent argument.
+    gradient : Theano variable
+        The gradient with respect to the result.
+
+    Returns
+    -------
+    list
+        A gradient for each input, disconnected where it is an integer.
+    """
+    arguments = _fresh(inputs)
+    result = formula(*arguments)
+    incoming = result.type()
+    wanted = [v for v in arguments if _differentiable(v)]
+    found = theano.grad(None, wanted, known_grads={result: incoming},
+                        disconnected_inputs='ignore')
+    values = dict(zip(arguments, inputs))
+    values[incoming] = T.cast(gradient, incoming.dtype)
+    by_argument = dict(zip(wanted, theano.clone(found, replace=values)))
+    return [by_argument.get(v, DisconnectedType()()) for v in arguments]
+
+
+def push_forward(formula, inputs, points):
+    """Directional derivative of ``formula(*inputs)`` along `points`.
+
+    Points are None for inputs that do not move.
+    """
+    arguments = _fresh(inputs)
+    moving = [(v, point) for v, point in zip(arguments, points)
+              if point is not None and _differentiable(v)]
+    if not moving:
+        return None
+    variables = [v for v, _ in moving]
+    directions = _fresh(variables)
+    derivative = T.Rop(formula(*arguments), variables, directions)
+    values = dict(zip(arguments, inputs))
+    values.update(zip(directions, [point for _, point in moving]))
+    return theano.clone(derivative, replace=values)

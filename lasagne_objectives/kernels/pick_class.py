@@ -1,0 +1,115 @@
+"""Read one class of every row, and its adjoint: write some of every row."""
+
+import numpy as np
+from theano import gof
+import theano.tensor as T
+from theano.gradient import DisconnectedType
+
+from lasagne_objectives.kernels import rows
+
+
+class PickClass(gof.Op):
+    """``values[i, indices[i]]`` for every row ``i``.
+
+    Parameters
+    ----------
+    strict : bool
+        Whether an index that names no class is an error; else it reads 0.
+    """
+
+    __props__ = ('strict',)
+
+    def __init__(self, strict=True):
+        self.strict = strict
+
+    def make_node(self, values, indices):
+        values = rows.as_matrix(values)
+        return gof.Apply(self, [values, rows.as_classes(indices)],
+                         [rows.vector_per_row(values, values.dtype)])
+
+    def perform(self, node, inputs, output_storage):
+        values, indices = inputs
+        if self.strict:
+            classes = rows.checked_classes(values, indices)
+            picked = values[np.arange(len(values)), classes]
+        else:
+            rows.check_length(values, indices)
+            picked = np.zeros(len(values), dtype=values.dtype)
+            valid = (0 <= indices) & (indices < values.shape[1])
+            picked[valid] = values[valid, indices[valid]]
+        output_storage[0][0] = picked
+
+    def infer_shape(self, node, input_shapes):
+        return [input_shapes[0][:1]]
+
+    def connection_pattern(self, node):
+        return [[True], [False]]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        values, indices = inputs
+        gradient, = output_gradients
+        return [place_classes(values, (indices, gradient)),
+                DisconnectedType()()]
+
+    def R_op(self, inputs, eval_points):
+        if eval_points[0] is None:
+            return [None]
+        return [self(eval_points[0], inputs[1])]
+
+
+pick_class = PickClass()
+pick_class_or_zero = PickClass(strict=False)
+
+
+class PlaceClasses(gof.Op):
+    """Zeros of the shape of a matrix, with some values added to each row.
+
+    Inputs are the matrix (only its shape is read), then pairs of a vector of
+    class indices and a vector of values. An index that names no class adds
+    nothing.
+    """
+
+    __props__ = ()
+
+    def make_node(self, like, *pairs):
+        like = rows.as_matrix(like)
+        operands = [like]
+        for indices, values in zip(pairs[::2], pairs[1::2]):
+            operands += [rows.as_classes(indices),
+                         T.cast(T.as_tensor_variable(values), like.dtype)]
+        return gof.Apply(self, operands, [like.type()])
+
+    def perform(self, node, inputs, output_storage):
+        result = np.zeros_like(inputs[0])
+        for indices, values in zip(inputs[1::2], inputs[2::2]):
+            valid = (0 <= indices) & (indices < result.shape[1])
+            result[valid, indices[valid].astype('int64')] += values[valid]
+        output_storage[0][0] = result
+
+    def infer_shape(self, node, input_shapes):
+        return [input_shapes[0]]
+
+    def connection_pattern(self, node):
+        return [[False]] + [[position % 2 == 0]
+                            for position in range(1, len(node.inputs))]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        gradient, = output_gradients
+        result = [DisconnectedType()()]
+        for indices in inputs[1::2]:
+            result += [DisconnectedType()(),
+                       pick_class_or_zero(gradient, indices)]
+        return result
+
+    def R_op(self, inputs, eval_points):
+        pairs = []
+        for indices, point in zip(inputs[1::2], eval_points[2::2]):
+            if point is not None:
+                pairs += [indices, point]
+        return [self(inputs[0], *pairs) if pairs else None]
+
+
+def place_classes(like, *pairs):
+    """Zeros shaped `like`, with values at the classes that `pairs` name."""
+    return PlaceClasses()(like, *[operand for pair in pairs
+                                  for operand in pair])

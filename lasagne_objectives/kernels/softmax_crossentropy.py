@@ -1,0 +1,191 @@
+"""Cross-entropy of a softmax, computed from its input, row by row."""
+
+import numpy as np
+from theano import gof
+import theano.tensor as T
+from theano.gradient import DisconnectedType
+
+from lasagne_objectives.kernels import rows
+from lasagne_objectives.kernels.derivatives import pull_back, push_forward
+from lasagne_objectives.kernels.elementwise import product_numpy
+
+
+def _log_probabilities(logits):
+    """``log softmax`` of every row, in float64.
+
+    The largest logit is subtracted first, so nothing overflows. An infinite
+    largest logit takes all the probability.
+    """
+    logits = logits.astype('float64')
+    if not logits.size:
+        return logits
+    with np.errstate(all='ignore'):
+        top = logits.max(axis=1, keepdims=True)
+        # inf - inf is the one difference here that must not be NaN.
+        shifted = np.where(np.isposinf(logits), 0., logits - top)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _one_hot(indices, classes):
+    return (np.arange(classes) == indices[:, np.newaxis]).astype('float64')
+
+
+def _check_dense(logits, targets):
+    if targets.shape != logits.shape:
+        raise ValueError("targets of shape %s do not fit predictions of "
+                         "shape %s: they must be equal"
+                         % (targets.shape, logits.shape))
+
+
+def _as_targets(targets, logits):
+    """Class indices, or a matrix of the type of the logits."""
+    targets = T.as_tensor_variable(targets)
+    if targets.ndim == 1:
+        return rows.as_classes(targets)
+    return T.cast(rows.as_matrix(targets), logits.dtype)
+
+
+class SoftmaxCrossentropy(gof.Op):
+    """``-sum_j t_ij log softmax(z_i)_j`` for every row ``i``.
+
+    Targets are a vector of class indices or a matrix of the shape of the
+    logits. A target of 0 costs nothing, whatever its logit.
+    """
+
+    __props__ = ()
+
+    def make_node(self, logits, targets):
+        logits = rows.as_matrix(logits)
+        return gof.Apply(self, [logits, _as_targets(targets, logits)],
+                         [rows.vector_per_row(logits, logits.dtype)])
+
+    def perform(self, node, inputs, output_storage):
+        logits, targets = inputs
+        if targets.ndim == 1:
+            classes = rows.checked_classes(logits, targets)
+            loss = -_log_probabilities(logits)[np.arange(len(logits)),
+                                               classes]
+            # Only the target's row entry was read: a NaN may hide elsewhere,
+            # but it has made the row's normaliser NaN as well.
+        else:
+            _check_dense(logits, targets)
+            loss = -product_numpy(targets, _log_probabilities(logits)
+                                  ).sum(axis=1)
+        output_storage[0][0] = loss.astype(logits.dtype)
+
+    def infer_shape(self, node, input_shapes):
+        return [input_shapes[0][:1]]
+
+    def connection_pattern(self, node):
+        return [[True], [node.inputs[1].ndim == 2]]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        logits, targets = inputs
+        gradient, = output_gradients
+        if targets.ndim == 1:
+            by_targets = DisconnectedType()()
+        else:
+            by_targets = gradient.dimshuffle(0, 'x') * -log_softmax(logits)
+        return [softmax_crossentropy_gradient(logits, targets, gradient),
+                by_targets]
+
+    def R_op(self, inputs, eval_points):
+        logits, targets = inputs
+        by_logits, by_targets = eval_points
+        ones = T.ones_like(logits[:, 0])
+        terms = []
+        if by_logits is not None:
+            slope = softmax_crossentropy_gradient(logits, targets, ones)
+            terms.append((slope * by_logits).sum(axis=1))
+        if targets.ndim == 2 and by_targets is not None:
+            terms.append(self(logits, by_targets))
+        return [sum(terms[1:], terms[0]) if terms else None]
+
+
+softmax_crossentropy = SoftmaxCrossentropy()
+
+
+class SoftmaxCrossentropyGradient(gof.Op):
+    """``g_i (m_i softmax(z_i)_j - t_ij)`` with ``m_i = sum_j t_ij``."""
+
+    __props__ = ()
+
+    def make_node(self, logits, targets, gradient):
+        logits = rows.as_matrix(logits)
+        gradient = T.cast(T.as_tensor_variable(gradient), logits.dtype)
+        return gof.Apply(self, [logits, _as_targets(targets, logits),
+                                gradient], [logits.type()])
+
+    def perform(self, node, inputs, output_storage):
+        logits, targets, gradient = inputs
+        if targets.ndim == 1:
+            dense = _one_hot(rows.checked_classes(logits, targets),
+                             logits.shape[1])
+        else:
+            _check_dense(logits, targets)
+            dense = targets.astype('float64')
+        mass = dense.sum(axis=1, keepdims=True)
+        with np.errstate(all='ignore'):
+            slope = mass * np.exp(_log_probabilities(logits)) - dense
+            result = gradient[:, np.newaxis] * slope
+        output_storage[0][0] = result.astype(logits.dtype)
+
+    def infer_shape(self, node, input_shapes):
+        return [input_shapes[0]]
+
+    def connection_pattern(self, node):
+        return [[True], [node.inputs[1].ndim == 2], [True]]
+
+    def _formula(self, logits, targets, gradient):
+        """The same in Theano's own Ops, to be differentiated again."""
+        if targets.ndim == 1:
+            classes = T.arange(logits.shape[1])
+            targets = T.eq(classes, targets.dimshuffle(0, 'x')).astype(
+                logits.dtype)
+        mass = targets.sum(axis=1, keepdims=True)
+        return (gradient.dimshuffle(0, 'x') *
+                (mass * T.nnet.softmax(logits) - targets))
+
+    def L_op(self, inputs, outputs, output_gradients):
+        return pull_back(self._formula, inputs, output_gradients[0])
+
+    def R_op(self, inputs, eval_points):
+        return [push_forward(self._formula, inputs, eval_points)]
+
+
+softmax_crossentropy_gradient = SoftmaxCrossentropyGradient()
+
+
+class LogSoftmax(gof.Op):
+    """``log softmax(z_i)_j`` for every row ``i``."""
+
+    __props__ = ()
+
+    def make_node(self, logits):
+        logits = rows.as_matrix(logits)
+        return gof.Apply(self, [logits], [logits.type()])
+
+    def perform(self, node, inputs, output_storage):
+        logits, = inputs
+        output_storage[0][0] = _log_probabilities(logits).astype(logits.dtype)
+
+    def infer_shape(self, node, input_shapes):
+        return input_shapes
+
+    def L_op(self, inputs, outputs, output_gradients):
+        logits, = inputs
+        gradient, = output_gradients
+        # With the incoming gradient as targets, the cross-entropy is minus
+        # its product with this Op's output: so is the derivative.
+        ones = T.ones_like(logits[:, 0])
+        return [-softmax_crossentropy_gradient(logits, gradient, ones)]
+
+    def R_op(self, inputs, eval_points):
+        point, = eval_points
+        if point is None:
+            return [None]
+        probabilities = T.nnet.softmax(inputs[0])
+        return [point - (probabilities * point).sum(axis=1, keepdims=True)]
+
+
+log_softmax = LogSoftmax()

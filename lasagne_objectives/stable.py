@@ -1,0 +1,325 @@
+"""Losses that are functions of logits where the predictions have them.
+
+A loss that is simply built on the recovered logits no longer contains the
+predictions: replacing them afterwards (``theano.clone``, ``givens``) would
+silently give the old loss. So the loss is built as one node,
+:class:`FromLogits`, that takes both and knows both formulas. When a function
+is compiled, before any other rewrite, the node looks whether its predictions
+still are made of its logits, and becomes the formula of the one or of the
+other. Without an optimizer it decides when its thunk is made.
+"""
+
+from collections import namedtuple
+
+import theano
+from theano import gof
+import theano.tensor as T
+from theano.compile import optdb
+from theano.gradient import DisconnectedType
+from theano.scan_module.scan_op import Scan
+
+from lasagne_objectives import logits
+from lasagne_objectives.kernels.derivatives import pull_back, push_forward
+from lasagne_objectives.kernels.elementwise import sigmoid_residual
+from lasagne_objectives.kernels.rows import along_axis, same_pattern
+
+
+class _OwnKind:
+    """Makes named tuples equal only to tuples of their own class."""
+
+    def __eq__(self, other):
+        return type(self) is type(other) and tuple.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash((type(self), tuple(self)))
+
+
+# ---------------------------------------------------------------------------
+# What a formula can be given instead of predictions
+
+class LogOdds(_OwnKind, namedtuple('LogOdds', '')):
+    """``log(p / (1 - p))`` of predictions that are taken one by one."""
+
+    def find(self, predictions):
+        found = logits.find(predictions)
+        return None if found is None else logits.log_odds(found)
+
+    def predictions(self, log_odds):
+        return sigmoid_residual(log_odds, T.zeros_like(log_odds))
+
+
+class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
+    """The input of a softmax, for predictions taken by rows of classes."""
+
+    def find(self, predictions):
+        found = logits.find(predictions)
+        if found is None or found.kind != 'softmax' or (
+                found.whole != self.axis):
+            return None
+        return logits.logits(found)
+
+    def predictions(self, logits_):
+        return along_axis(T.nnet.softmax, logits_, self.axis)
+
+
+class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
+    """The input of a sigmoid."""
+
+    def find(self, predictions):
+        found = logits.find(predictions)
+        if found is None or found.kind != 'sigmoid':
+            return None
+        return logits.logits(found)
+
+    def predictions(self, logits_):
+        return sigmoid_residual(logits_, T.zeros_like(logits_))
+
+
+class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', '')):
+    """``log(p)``, where classes may not stand in the rows of one softmax."""
+
+    def find(self, predictions):
+        found = logits.find(predictions)
+        return None if found is None else logits.log_probabilities(found)
+
+    def predictions(self, log_probabilities):
+        return T.exp(log_probabilities)
+
+
+# ---------------------------------------------------------------------------
+# Pairs of formulas
+
+class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options')):
+    """A loss of logits and the same loss of predictions.
+
+    stable, plain : functions of a module
+        Called with the logits or the predictions, further operands, and the
+        options by keyword.
+    options : tuple of (name, value) pairs
+    """
+
+    def from_logits(self, logits_, *operands):
+        return self.stable(logits_, *operands, **dict(self.options))
+
+    def from_predictions(self, predictions, logits_, *operands):
+        return self.plain(predictions, *operands, **dict(self.options))
+
+
+class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
+    """The gradients of both formulas with respect to one operand.
+
+    Operands are those of `formulas` and the gradient with respect to its
+    result. Position 0 means the logits; in the formula of the predictions
+    these count as what the predictions were made of.
+    """
+
+    def from_logits(self, *operands):
+        return pull_back(self.formulas.from_logits, operands[:-1],
+                         operands[-1])[self.position]
+
+    def from_predictions(self, predictions, *operands):
+        inputs, gradient = (predictions,) + operands[:-1], operands[-1]
+        gradients = pull_back(self.formulas.from_predictions, inputs,
+                              gradient)
+        if self.position > 0:
+            return gradients[self.position + 1]
+        through_predictions, = pull_back(self.link.predictions,
+                                         operands[:1], gradients[0])
+        return through_predictions + gradients[1]
+
+
+class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
+    """The derivative of both formulas along given directions.
+
+    Operands are those of `formulas`, then a direction for each of the
+    positions in `moving`, counted with the predictions as 0 and the logits
+    as 1.
+    """
+
+    def _split(self, operands):
+        count = len(operands) - len(self.moving)
+        points = dict(zip(self.moving, operands[count:]))
+        return operands[:count], points
+
+    def from_logits(self, *operands):
+        inputs, points = self._split(operands)
+        return push_forward(self.formulas.from_logits, inputs,
+                            [points.get(position + 1)
+                             for position in range(len(inputs))])
+
+    def from_predictions(self, predictions, *operands):
+        inputs, points = self._split(operands)
+        return push_forward(self.formulas.from_predictions,
+                            (predictions,) + inputs,
+                            [points.get(position)
+                             for position in range(len(inputs) + 1)])
+
+
+# ---------------------------------------------------------------------------
+# The Op
+
+class FromLogits(gof.Op):
+    """A loss of predictions, computed from their logits.
+
+    Inputs are the predictions, the logits found for them and the operands
+    of the formulas. The node stands for the formula of the predictions,
+    whatever they are replaced with; as long as they are made of the logits
+    it is computed, and differentiated, by the formula of the logits.
+    """
+
+    __props__ = ('link', 'formulas')
+
+    def __init__(self, link, formulas):
+        self.link = link
+        self.formulas = formulas
+
+    def make_node(self, predictions, logits_, *operands):
+        result = self.formulas.from_logits(logits_, *operands)
+        return gof.Apply(self, [predictions, logits_] + list(operands),
+                         [result.type()])
+
+    def _is_made_of(self, predictions, logits_):
+        found = self.link.find(predictions)
+        return found is not None and logits.same(found, logits_)
+
+    def resolve(self, node):
+        """The formula that a node is to be computed by, and its inputs."""
+        predictions, logits_ = node.inputs[:2]
+        if self._is_made_of(predictions, logits_):
+            return self.formulas.from_logits, node.inputs[1:]
+        return self.formulas.from_predictions, node.inputs
+
+    def expand(self, node):
+        """The node's result, built by the formula that it resolves to."""
+        formula, inputs = self.resolve(node)
+        if isinstance(self.formulas, Formulas):
+            # Predictions replaced by others: these may have logits too.
+            found = self.link.find(node.inputs[0])
+            if found is not None:
+                formula = self.formulas.from_logits
+                inputs = [found] + node.inputs[2:]
+        return same_pattern(formula(*inputs), node.outputs[0].broadcastable)
+
+    def make_py_thunk(self, node, storage_map, compute_map, no_recycling,
+                      debug=False):
+        # Without an optimizer nothing has replaced the node: it compiles its
+        # formula for itself. The predictions are as they were written.
+        formula, inputs = self.resolve(node)
+        arguments = [variable.type() for variable in inputs]
+        function = theano.function(
+            arguments, formula(*arguments), on_unused_input='ignore',
+            mode=theano.Mode(linker='py', optimizer=None))
+        sources = [storage_map[variable] for variable in inputs]
+        result = storage_map[node.outputs[0]]
+        computed = compute_map[node.outputs[0]]
+
+        def thunk():
+            result[0] = function(*[source[0] for source in sources])
+            computed[0] = True
+
+        thunk.inputs = [storage_map[variable] for variable in node.inputs]
+        thunk.outputs = [result]
+        thunk.lazy = False
+        return thunk
+
+    def connection_pattern(self, node):
+        predictions, logits_ = node.inputs[:2]
+        made_of_logits = self._is_made_of(predictions, logits_)
+        # An accuracy is constant in everything: the predictions may ask too.
+        constant = node.outputs[0].dtype in T.discrete_dtypes
+        return [[constant or not made_of_logits],
+                [constant or made_of_logits]] + [
+            [operand.dtype in T.float_dtypes] for operand in node.inputs[2:]]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        predictions, logits_ = inputs[:2]
+        gradient, = output_gradients
+        if outputs[0].dtype in T.discrete_dtypes:
+            return [variable.zeros_like() if variable.dtype in T.float_dtypes
+                    else DisconnectedType()() for variable in inputs]
+        if not self._is_made_of(predictions, logits_):
+            return pull_back(self.formulas.from_predictions, inputs, gradient)
+        operands = inputs[1:] + [gradient]
+        return [DisconnectedType()()] + [
+            FromLogits(self.link, PullBack(self.formulas, self.link, position)
+                       )(predictions, *operands)
+            if variable.dtype in T.float_dtypes else DisconnectedType()()
+            for position, variable in enumerate(inputs[1:])]
+
+    def R_op(self, inputs, eval_points):
+        moving = tuple(position for position, point in enumerate(eval_points)
+                       if point is not None and
+                       inputs[position].dtype in T.float_dtypes)
+        if not moving:
+            return [None]
+        op = FromLogits(self.link, PushForward(self.formulas, moving))
+        return [op(*(inputs + [eval_points[position]
+                               for position in moving]))]
+
+
+def from_logits(predictions, *operands, plain, stable, **options):
+    """A loss of `predictions`, computed from the logits behind them, if any.
+
+    Parameters
+    ----------
+    predictions, *operands : Theano tensors
+    plain : function
+        The loss of the predictions.
+    stable : list of (link, function)
+        The loss of what the link finds; the first that finds something is
+        used.
+    **options
+        Passed to the functions by keyword.
+    """
+    options = tuple(sorted(options.items()))
+    for link, formula in stable:
+        found = link.find(predictions)
+        if found is not None:
+            op = FromLogits(link, Formulas(formula, plain, options))
+            return op(predictions, found, *operands)
+    return plain(predictions, *operands, **dict(options))
+
+
+# ---------------------------------------------------------------------------
+# The rewrite
+
+class ResolveLogits(gof.Optimizer):
+    """Replace every :class:`FromLogits` by the formula that it stands for.
+
+    Runs before anything else: later the predictions would no longer look
+    as their author wrote them.
+    """
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(gof.toolbox.ReplaceValidate())
+
+    def apply(self, fgraph):
+        for node in fgraph.toposort():
+            if isinstance(node.op, FromLogits):
+                fgraph.replace_validate(node.outputs[0], node.op.expand(node),
+                                        reason='resolve_logits')
+            elif isinstance(node.op, Scan) and _has_unresolved(node.op):
+                fgraph.replace_all_validate(
+                    list(zip(node.outputs, self._resolved_scan(node))),
+                    reason='resolve_logits')
+
+    def _resolved_scan(self, node):
+        # Later rewrites move parts of the step function out of the loop, and
+        # would part the predictions from their logits.
+        step = gof.FunctionGraph(node.op.inputs, node.op.outputs, clone=True)
+        self.optimize(step)
+        scan = Scan(step.inputs, step.outputs, node.op.info)
+        return scan(*node.inputs, **dict(return_list=True))
+
+
+def _has_unresolved(scan):
+    return any(isinstance(node.op, FromLogits) or
+               isinstance(node.op, Scan) and _has_unresolved(node.op)
+               for node in gof.graph.io_toposort(scan.inputs, scan.outputs))
+
+
+optdb.register('resolve_logits', ResolveLogits(), -0.5, 'fast_run',
+               'fast_compile')
