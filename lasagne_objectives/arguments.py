@@ -11,8 +11,10 @@ import operator
 import numpy as np
 import theano
 import theano.tensor as T
+from theano.tensor.elemwise import DimShuffle
 
-from lasagne_objectives.kernels.elementwise import cast_both_ways
+from lasagne_objectives.kernels.elementwise import (
+    cast_both_ways, is_cast_both_ways)
 from lasagne_objectives.kernels.match_shapes import match_shapes
 from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
 
@@ -75,11 +77,6 @@ def float_type(*operands):
     return theano.scalar.upcast(*types) if types else theano.config.floatX
 
 
-def _working_type(dtype):
-    """The type to compute `dtype` in: float16 is for storage only."""
-    return 'float32' if dtype == 'float16' else dtype
-
-
 def _as_operands(function, **arguments):
     """Tensors for all `arguments`, numbers staying what they are."""
     return [value if _is_number(value) else as_tensor(function, name, value)
@@ -87,10 +84,18 @@ def _as_operands(function, **arguments):
 
 
 def _to_type(value, dtype):
-    """Cast a tensor or a number to a float type, for good."""
+    """Cast a tensor or a number to a float type."""
     if _is_number(value):
         return T.constant(value, dtype=dtype)
     return cast_both_ways(value, dtype)
+
+
+def _to_working_type(value, dtype):
+    """Cast to the type in which operands of a float type are computed."""
+    if _is_number(value):
+        # A number is rounded like the operands that it stands beside.
+        value = np.asarray(value, dtype=dtype)[()]
+    return _to_type(value, 'float32' if dtype == 'float16' else dtype)
 
 
 # ---------------------------------------------------------------------------
@@ -103,23 +108,37 @@ def _static_shape(tensor):
     """
     if isinstance(tensor, T.TensorConstant):
         return tensor.data.shape
+    op = getattr(tensor.owner, 'op', None)
+    if isinstance(op, DimShuffle):
+        source = _static_shape(tensor.owner.inputs[0])
+        return tuple(1 if axis == 'x' else source[axis]
+                     for axis in op.new_order)
+    if is_cast_both_ways(tensor):
+        return _static_shape(tensor.owner.inputs[0])
     return tuple(1 if one else None for one in tensor.broadcastable)
 
 
-def _refuse_contradiction(function, names, tensors, shapes):
+def _refuse_shapes(function, names, tensors):
+    shapes = [_static_shape(tensor) for tensor in tensors]
     raise ValueError(
         "%s: the shapes of %s do not fit: got %s"
         % (function, ' and '.join(names),
-           ' and '.join(str(tuple('?' if length is None else length
+           ' and '.join(str(tuple(_Unknown() if length is None else length
                                   for length in shape)) for shape in shapes)))
 
 
-def _check_broadcast(function, names, tensors):
-    """Refuse constants whose shapes cannot be broadcast together."""
+class _Unknown:
+    """A length that is not known before the function is run."""
+
+    def __repr__(self):
+        return '?'
+
+
+def _broadcast_together(*tensors):
+    """Whether the lengths known while building can be broadcast together."""
     shapes = [_static_shape(tensor) for tensor in tensors]
-    for lengths in zip(*[shape[::-1] for shape in shapes]):
-        if len({n for n in lengths if n not in (None, 1)}) > 1:
-            _refuse_contradiction(function, names, tensors, shapes)
+    return all(len(set(lengths) - {None, 1}) <= 1
+               for lengths in zip(*[shape[::-1] for shape in shapes]))
 
 
 def _length_one_axes(tensor):
@@ -190,39 +209,41 @@ def elementwise(function, **arguments):
     dtype : str
         The type of the result.
     """
-    predictions, targets = _as_operands(function, **arguments)
-    dtype = float_type(predictions, targets)
-    working = _working_type(dtype)
-    predictions = _to_type(predictions, working)
-    targets = _follow_column(predictions, _to_type(targets, working))
-    _check_broadcast(function, list(arguments), [predictions, targets])
-    return predictions, targets, dtype
+    operands = _as_operands(function, **arguments)
+    dtype = float_type(*operands)
+    predictions, targets = [_to_working_type(value, dtype)
+                            for value in operands]
+    aligned = _follow_column(predictions, targets)
+    if not _broadcast_together(predictions, aligned):
+        _refuse_shapes(function, list(arguments), [predictions, targets])
+    return predictions, aligned, dtype
 
 
-def beside(function, name, value, other):
+def beside(function, name, value, other, dtype):
     """Prepare a further operand (a margin, a threshold) beside `other`.
 
-    It takes the type of `other` and never widens it.
+    It takes the float type of the other operands and never widens it.
     """
     value, = _as_operands(function, **{name: value})
-    value = _to_type(value, other.dtype)
+    value = _to_working_type(value, dtype)
     if value.ndim > other.ndim:
         raise ValueError(
             "%s: %s must be a scalar or broadcast against a tensor of %d "
             "dimensions, got %d dimensions" % (function, name, other.ndim,
                                                value.ndim))
-    _check_broadcast(function, [name, 'the predictions'], [value, other])
+    if not _broadcast_together(value, other):
+        _refuse_shapes(function, [name, 'predictions'], [value, other])
     return value
 
 
-def margin(function, delta, other):
+def margin(function, delta, other, dtype):
     """Prepare `delta`, which must not be a bool."""
     if getattr(delta, 'dtype', type(delta)) in (bool, 'bool'):
         raise TypeError(
-            "%s: delta must be a number or a numeric tensor, got %s; in "
-            "older code this position held `binary`: pass it by its name"
+            "%s: delta must be a number or a numeric tensor, not a bool, got "
+            "%s; in older code this position held `binary`: pass it by name"
             % (function, _describe(delta)))
-    return beside(function, 'delta', delta, other)
+    return beside(function, 'delta', delta, other, dtype)
 
 
 # ---------------------------------------------------------------------------
@@ -267,7 +288,7 @@ def categorical(function, predictions, targets, axis):
     if targets.ndim == predictions.ndim:
         dtype = float_type(predictions, targets)
         targets = _dense_targets(function, predictions, targets, axis)
-        targets = _to_type(targets, _working_type(dtype))
+        targets = _to_working_type(targets, dtype)
     elif targets.ndim == predictions.ndim - 1:
         targets = _class_indices(function, predictions, targets, axis)
     else:
@@ -277,17 +298,15 @@ def categorical(function, predictions, targets, axis):
             "dimensions (a value per class), got %d dimensions"
             % (function, predictions.ndim, predictions.ndim - 1,
                predictions.ndim, targets.ndim))
-    return _to_type(predictions, _working_type(dtype)), targets, axis, dtype
+    return _to_working_type(predictions, dtype), targets, axis, dtype
 
 
 def _check_equal(function, predictions, targets, expected):
     """Refuse constants whose shapes differ where they must be equal."""
-    got = _static_shape(targets)
-    for known, length in zip(expected, got):
+    for known, length in zip(expected, _static_shape(targets)):
         if None not in (known, length) and known != length:
-            _refuse_contradiction(function, ['predictions', 'targets'],
-                                  [predictions, targets],
-                                  [_static_shape(predictions), got])
+            _refuse_shapes(function, ['predictions', 'targets'],
+                           [predictions, targets])
 
 
 def _dense_targets(function, predictions, targets, axis):
@@ -375,11 +394,12 @@ def weighted(loss, weights):
         return loss, None
     if _is_number(weights) or is_integer(weights):
         weights = _to_type(weights, loss.dtype)
-    weights = _follow_column(loss, weights)
+    given, weights = weights, _follow_column(loss, weights)
     if weights.ndim > loss.ndim:
         raise ValueError(
             "aggregate: weights must not have more dimensions than the loss, "
             "got %d and %d; sum or flatten the weights' further axes first"
             % (weights.ndim, loss.ndim))
-    _check_broadcast('aggregate', ['loss', 'weights'], [loss, weights])
+    if not _broadcast_together(loss, weights):
+        _refuse_shapes('aggregate', ['loss', 'weights'], [loss, given])
     return loss, weights

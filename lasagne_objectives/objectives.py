@@ -185,12 +185,14 @@ def _crossentropy_of_logits(z, t, axis):
 
 def _crossentropy_of_log_probabilities(log_p, t, axis):
     if t.ndim == log_p.ndim:
+        t = arguments.match_shapes(t, log_p, axis)
         return -product(t, log_p).sum(axis=axis)
     return -_of_target(log_p, t, axis)
 
 
 def _crossentropy_of_probabilities(p, t, axis):
     if t.ndim == p.ndim:
+        t = arguments.match_shapes(t, p, axis)
         return -xlogy(t, p).sum(axis=axis)
     return -T.log(_of_target(p, t, axis))
 
@@ -288,7 +290,8 @@ def binary_hinge_loss(predictions, targets, delta=1, log_odds=None,
         log_odds = True
     predictions, targets, dtype = arguments.elementwise(
         'binary_hinge_loss', predictions=predictions, targets=targets)
-    delta = arguments.margin('binary_hinge_loss', delta, predictions)
+    delta = arguments.margin('binary_hinge_loss', delta, predictions,
+                             dtype)
     signs = 2 * targets - 1 if binary else targets
     if log_odds:
         loss = _hinge_of_log_odds(predictions, signs, delta)
@@ -354,7 +357,8 @@ def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
     predictions, targets, axis, dtype = arguments.categorical(
         'multiclass_hinge_loss', predictions, targets, axis)
     margins = _margins(predictions, targets, axis)
-    delta = arguments.margin('multiclass_hinge_loss', delta, margins)
+    delta = arguments.margin('multiclass_hinge_loss', delta, margins,
+                             dtype)
     return positive_part(margins + delta).astype(dtype)
 
 
@@ -409,7 +413,7 @@ def huber_loss(predictions, targets, delta=1):
     """
     predictions, targets, dtype = arguments.elementwise(
         'huber_loss', predictions=predictions, targets=targets)
-    delta = arguments.margin('huber_loss', delta, predictions)
+    delta = arguments.margin('huber_loss', delta, predictions, dtype)
     return huber(predictions - targets, delta).astype(dtype)
 
 
@@ -495,10 +499,10 @@ def binary_accuracy(predictions, targets, threshold=0.5):
     ValueError
         For constants whose shapes do not fit.
     """
-    predictions, targets, _ = arguments.elementwise(
+    predictions, targets, dtype = arguments.elementwise(
         'binary_accuracy', predictions=predictions, targets=targets)
     threshold = arguments.beside('binary_accuracy', 'threshold', threshold,
-                                 predictions)
+                                 predictions, dtype)
     right = T.eq(T.ge(predictions, threshold), targets)
     # Comparing with itself would be simplified away.
     return T.and_(right, T.invert(T.isnan(predictions)))

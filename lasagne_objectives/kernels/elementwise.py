@@ -354,11 +354,32 @@ class CastBothWays(scal.Cast):
         return [scal.cast(g, x.type.dtype)]
 
 
+def to_float16_numpy(array):
+    """Cast a whole array, where no C is compiled."""
+    return np.asarray(array, dtype='float16')
+
+
+def to_float32_numpy(array):
+    """Cast a whole array, where no C is compiled."""
+    return np.asarray(array, dtype='float32')
+
+
+def to_float64_numpy(array):
+    """Cast a whole array, where no C is compiled."""
+    return np.asarray(array, dtype='float64')
+
+
 def cast_both_ways(tensor, dtype):
     """Cast a tensor to a float type, its gradient back to the tensor's."""
     if tensor.dtype == dtype:
         return tensor
     cast = CastBothWays(scal.get_scalar_type(dtype),
                         name='cast_both_ways_%s' % dtype)
-    # NumPy's type of that name casts whole arrays where no C is compiled.
-    return Elemwise(cast, name=cast.name, nfunc_spec=(dtype, 1, 1))(tensor)
+    return Elemwise(cast, name=cast.name, nfunc_spec=(
+        '%s.to_%s_numpy' % (__name__, dtype), 1, 1))(tensor)
+
+
+def is_cast_both_ways(tensor):
+    """Whether a tensor comes of :func:`cast_both_ways`."""
+    return tensor.owner is not None and isinstance(
+        getattr(tensor.owner.op, 'scalar_op', None), CastBothWays)

@@ -8,6 +8,7 @@ from theano.gradient import DisconnectedType
 from lasagne_objectives.kernels import rows
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
 from lasagne_objectives.kernels.elementwise import product_numpy
+from lasagne_objectives.kernels.pick_class import place_classes
 
 
 def _log_probabilities(logits):
@@ -138,13 +139,14 @@ class SoftmaxCrossentropyGradient(gof.Op):
 
     def _formula(self, logits, targets, gradient):
         """The same in Theano's own Ops, to be differentiated again."""
+        probabilities = T.nnet.softmax(logits)
         if targets.ndim == 1:
-            classes = T.arange(logits.shape[1])
-            targets = T.eq(classes, targets.dimshuffle(0, 'x')).astype(
-                logits.dtype)
-        mass = targets.sum(axis=1, keepdims=True)
-        return (gradient.dimshuffle(0, 'x') *
-                (mass * T.nnet.softmax(logits) - targets))
+            ones = T.ones_like(logits[:, 0])
+            slope = probabilities - place_classes(logits, (targets, ones))
+        else:
+            mass = targets.sum(axis=1, keepdims=True)
+            slope = mass * probabilities - targets
+        return gradient.dimshuffle(0, 'x') * slope
 
     def L_op(self, inputs, outputs, output_gradients):
         return pull_back(self._formula, inputs, output_gradients[0])

@@ -1,0 +1,30 @@
+# Each command sets up what it needs, in .venv, and is quick the next time.
+# PYTHON=/path/to/python chooses the interpreter, ARGS=... adds arguments.
+
+export PYTHON
+python = .venv/bin/python
+
+help:
+	@echo "make example  train a network on handwritten digits, with a picture"
+	@echo "make test     run all tests, with coverage"
+	@echo "make docs     build the documentation into docs/_build/html"
+	@echo "make clean    remove all that these made"
+
+example:
+	@bash .ci/setup examples
+	$(python) examples/digits.py $(ARGS)
+
+test:
+	@bash .ci/setup tests
+	$(python) -m pytest --numprocesses 2 --cov --cov-fail-under 100 $(ARGS)
+
+docs:
+	@bash .ci/setup docs
+	$(python) -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf .venv .theano .hypothesis .pytest_cache .coverage .coverage.*
+	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: help example test docs clean

@@ -1,0 +1,92 @@
+"""Installation of lasagne_objectives: all its metadata lives here."""
+
+import os
+import re
+import sys
+
+if not (3, 8) <= sys.version_info[:2] <= (3, 11):
+    # python_requires below says the same to pip where it finds a wheel; here
+    # it is said in words, also to who runs this file.
+    sys.exit("lasagne-objectives runs on CPython 3.8 to 3.11, this is Python "
+             "%d.%d. Its foundation, Theano 1.0.5, needs a NumPy older than "
+             "1.24, and none is built for other versions. Install Python 3.11 "
+             "and do the same with that."
+             % tuple(sys.version_info[:2]))
+
+from setuptools import setup  # noqa: E402: only where it can succeed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(*path):
+    with open(os.path.join(HERE, *path), encoding='utf-8') as file:
+        return file.read()
+
+
+def version():
+    # read, not imported: importing the package imports Theano, which need not
+    # be installed yet
+    source = read('lasagne_objectives', '__init__.py')
+    return re.search(r"^__version__ = '([^']+)'$", source, re.M).group(1)
+
+
+examples = [
+    'Lasagne==0.1',
+    'matplotlib',
+    'scikit-learn',
+    'tqdm',
+]
+
+tests = examples + [
+    'hypothesis',
+    'mpmath',
+    'pytest',
+    'pytest-cov',
+    'pytest-xdist',
+]
+
+docs = [
+    'matplotlib',
+    'numpydoc',
+    'sphinx',
+]
+
+setup(
+    name='lasagne-objectives',
+    version=version(),
+    description='The training objectives of Lasagne for Theano, numerically '
+                'stable by construction',
+    long_description=read('README.rst'),
+    long_description_content_type='text/x-rst',
+    author='the lasagne_objectives developers',
+    license='MIT',
+    keywords='deep learning neural networks loss functions theano lasagne',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Intended Audience :: Developers',
+        'Intended Audience :: Science/Research',
+        'Operating System :: OS Independent',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.8',
+        'Programming Language :: Python :: 3.9',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: Implementation :: CPython',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+    ],
+    packages=['lasagne_objectives', 'lasagne_objectives.kernels'],
+    package_data={'lasagne_objectives.kernels': ['*.c', '*.h']},
+    python_requires='>=3.8,<3.12',
+    install_requires=[
+        # Theano 1.0.5 asks NumPy for names that 1.22 (its BLAS settings) and
+        # 1.24 (np.bool) no longer have. Python 3.11 has no NumPy older than
+        # 1.23; bootstrap.py makes up for what 1.23 lacks.
+        'numpy<1.22; python_version < "3.11"',
+        'numpy>=1.23,<1.24; python_version >= "3.11"',
+        'Theano==1.0.5',  # brings SciPy and six, which it declares itself
+        # theano.scan imports pkg_resources, which setuptools 82 dropped
+        'setuptools<82',
+    ],
+    extras_require={'examples': examples, 'tests': tests, 'docs': docs},
+    zip_safe=False,
+)

@@ -1,0 +1,29 @@
+"""Settings of every test run."""
+
+import os
+import shlex
+
+
+def pytest_configure(config):
+    """Give each worker a Theano cache of its own.
+
+    Sharing one, the workers would wait for each other's lock on it. The cache
+    stays in the repository, so the next run need not compile again. This hook
+    runs before any test module, and so before Theano, which reads the flag
+    when it is imported.
+    """
+    worker = os.environ.get('PYTEST_XDIST_WORKER', 'main')
+    cache = os.path.join(str(config.rootpath), '.theano', worker)
+    # At the end, where it overrules the flag that a worker inherits from the
+    # process that started it. What else the user set stays.
+    flags = [os.environ.get('THEANO_FLAGS', ''),
+             'base_compiledir=' + shlex.quote(cache)]
+    os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+
+
+def pytest_collection():
+    """Make theano importable for test modules that import it first.
+
+    Not in the hook above: coverage is not measured yet when that runs.
+    """
+    import lasagne_objectives  # noqa: F401
