@@ -47,8 +47,9 @@ class Results(object):
     def __call__(self, *inputs):
         """{name: its outputs}, or the exception where they could not be built."""
         outputs = iter(self.function(*inputs))
-        groups = {name: [next(outputs) for _ in range(length)] for name, length in zip(self.names, self.lengths)}
-        return dict(self.failures, **groups)
+        results = {name: [next(outputs) for _ in range(length)] for name, length in zip(self.names, self.lengths)}
+        results.update(self.failures)
+        return results
 
 
 def attempt(build, *arguments):

@@ -6,6 +6,7 @@ import theano.tensor as T
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
+from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
 from lasagne_objectives.kernels.elementwise import product_numpy
 from lasagne_objectives.kernels.pick_class import place_classes
@@ -15,15 +16,15 @@ def _log_probabilities(logits):
     """``log softmax`` of every row, in float64.
 
     The largest logit is subtracted first, so nothing overflows. An infinite
-    largest logit takes all the probability.
+    largest logit takes all the probability; equal ones share it.
     """
     logits = logits.astype('float64')
     if not logits.size:
         return logits
     with np.errstate(all='ignore'):
         top = logits.max(axis=1, keepdims=True)
-        # inf - inf is the one difference here that must not be NaN.
-        shifted = np.where(np.isposinf(logits), 0., logits - top)
+        # Equal infinities differ by 0 here, not by NaN.
+        shifted = np.where(logits == top, 0., logits - top)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
@@ -46,14 +47,30 @@ def _as_targets(targets, logits):
     return T.cast(rows.as_matrix(targets), logits.dtype)
 
 
-class SoftmaxCrossentropy(gof.Op):
+class _Kernel(CKernel):
+    """What the Ops that call the C function have in common."""
+
+    __props__ = ()
+    c_file = 'softmax_crossentropy.c'
+
+    def c_call(self, node, inputs, outputs):
+        logits, targets = node.inputs[:2]
+        upstream = inputs[2] if len(inputs) > 2 else 'NULL'
+        loss, gradient = self.c_results(['&' + name for name in outputs])
+        return 'softmax_crossentropy%s(%s, %s, %s, %s, %s)' % (
+            real_and_index(logits, targets), inputs[0], inputs[1], upstream,
+            loss, gradient)
+
+
+class SoftmaxCrossentropy(_Kernel):
     """``-sum_j t_ij log softmax(z_i)_j`` for every row ``i``.
 
     Targets are a vector of class indices or a matrix of the shape of the
     logits. A target of 0 costs nothing, whatever its logit.
     """
 
-    __props__ = ()
+    def c_results(self, results):
+        return results[0], 'NULL'
 
     def make_node(self, logits, targets):
         logits = rows.as_matrix(logits)
@@ -106,10 +123,11 @@ class SoftmaxCrossentropy(gof.Op):
 softmax_crossentropy = SoftmaxCrossentropy()
 
 
-class SoftmaxCrossentropyGradient(gof.Op):
+class SoftmaxCrossentropyGradient(_Kernel):
     """``g_i (m_i softmax(z_i)_j - t_ij)`` with ``m_i = sum_j t_ij``."""
 
-    __props__ = ()
+    def c_results(self, results):
+        return 'NULL', results[0]
 
     def make_node(self, logits, targets, gradient):
         logits = rows.as_matrix(logits)
