@@ -14,60 +14,14 @@ import theano
 import theano.tensor as T
 
 import oracle
+from compiled import MODES, Results, attempt, mode_of, one_of, tensor, with_gradient
 from oracle import assert_within
 from ways import SIGMOIDS, SOFTMAXES, exp_minus_max, exp_over_sum, nnet_softmax
 
-MODES = ['FAST_RUN', 'FAST_COMPILE', 'no optimizer']
 # (type of the logits, floatX)
 TYPES = [('float32', 'float32'), ('float64', 'float64'), ('float16', 'float32'), ('float32', 'float64')]
 every_mode = pytest.mark.parametrize('mode', MODES)
 every_type = pytest.mark.parametrize('dtype, floatX', TYPES)
-
-
-def mode_of(name):
-    return theano.compile.mode.Mode(linker='py', optimizer=None) if name == 'no optimizer' else name
-
-
-def tensor(dtype, ndim, name=None):
-    return T.TensorType(dtype, (False,) * ndim)(name)
-
-
-# Several results from one compiled function --------------------------------------------------------------------------------------
-
-class Results(object):
-    """A compiled function with named groups of outputs, some of which may have failed to be built."""
-
-    def __init__(self, inputs, groups, mode):
-        self.failures = {name: group for name, group in groups.items() if isinstance(group, Exception)}
-        self.names = [name for name in groups if name not in self.failures]
-        self.lengths = [len(groups[name]) for name in self.names]
-        outputs = [output for name in self.names for output in groups[name]]
-        self.function = theano.function(inputs, outputs, mode=mode_of(mode), on_unused_input='ignore')
-
-    def __call__(self, *inputs):
-        """{name: its outputs}, or the exception where they could not be built."""
-        outputs = iter(self.function(*inputs))
-        results = {name: [next(outputs) for _ in range(length)] for name, length in zip(self.names, self.lengths)}
-        results.update(self.failures)
-        return results
-
-
-def attempt(build, *arguments):
-    try:
-        return build(*arguments)
-    except Exception as failure:  # whatever it is, the test that wanted this reports it
-        return failure
-
-
-def one_of(results, name):
-    if isinstance(results[name], Exception):
-        raise results[name]
-    return results[name]
-
-
-def with_gradient(loss, z):
-    """The loss, and the derivative of its sum. Each element's or row's own gradient can be read off it."""
-    return [loss, theano.grad(loss.sum(), z)]
 
 
 # Logits and targets --------------------------------------------------------------------------------------------------------------
@@ -738,7 +692,7 @@ def test_integer_targets_of_every_type(kind, mode, dtype='float32'):
         inputs.append(T.TensorType(kind, (False,))('i'))
         outputs += with_gradient(lo.categorical_crossentropy(T.nnet.softmax(z), inputs[-1]), z)
     # Without C in FAST_RUN too: what is at stake is the graph, and compiling it for every type takes long.
-    compiled_by = theano.compile.mode.Mode('py', 'fast_run') if mode == 'FAST_RUN' else mode_of(mode)
+    compiled_by = mode_of('fast_run in Python' if mode == 'FAST_RUN' else mode)
     function = theano.function(inputs, outputs, mode=compiled_by)
     rows, i, _, one_hot = other_pairs_case(dtype)
     rows, i, one_hot = rows[::9], i[::9], one_hot[::9]

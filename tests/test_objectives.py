@@ -10,8 +10,8 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, CLASS_LAYOUTS, DISCRETE, ELEMENTWISE, FLOATS, LAYOUTS, PY, REWRITTEN, assert_close, check, compiled,
-                   evaluate, layout_id, random, sample_classes, sample_predictions, sample_targets, sample_upstream, tensor_type)
+from cases import (CATEGORICAL, CLASS_LAYOUTS, DISCRETE, ELEMENTWISE, FLOATS, FORMULAS, LAYOUTS, PY, REWRITTEN, assert_close, check,
+                   compiled, evaluate, layout_id, random, sample_classes, sample_predictions, sample_targets, sample_upstream, tensor_type)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
 MODES = {'unoptimized': PY, 'rewritten': REWRITTEN, 'FAST_COMPILE': 'FAST_COMPILE'}
@@ -61,48 +61,51 @@ def test_reference_takes_an_index_for_its_one_hot_row(case):
 
 # Values and gradients ------------------------------------------------------------------------------------------------------------
 
-@every_dtype
+FLOAT32 = [pytest.param(case, 'float32', id='{}-float32'.format(case)) for case in LOSSES]
+OTHERS = [pytest.param(case, dtype, id='{}-{}'.format(case, dtype)) for case in FORMULAS for dtype in ('float16', 'float64')]
+
+
+def cases_and_dtypes(cases):
+    """float32 of every case, the other dtypes of every formula."""
+    return pytest.mark.parametrize('case, dtype', [param for param in FLOAT32 + OTHERS if param.values[0] in cases])
+
+
 @pytest.mark.parametrize('layout', LAYOUTS, ids=layout_id)
-@elementwise
+@cases_and_dtypes(ELEMENTWISE)
 def test_elementwise_loss_in_every_layout(case, layout, dtype):
     predictions, targets, aligned = layout
     p, t = sample_predictions(case.kind, predictions, dtype), sample_targets(targets, dtype)
     check(case, p, t, t.reshape(aligned))
 
 
-@every_dtype
 @pytest.mark.parametrize('layout', CLASS_LAYOUTS, ids=layout_id)
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_categorical_loss_of_class_indices(case, layout, dtype):
     shape, axis = layout
     check(case, sample_predictions(case.kind, shape, dtype), sample_classes(shape, axis), axis=axis)
 
 
-@every_dtype
 @pytest.mark.parametrize('layout', CLASS_LAYOUTS, ids=layout_id)
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_categorical_loss_of_dense_targets(case, layout, dtype):
     shape, axis = layout
     check(case, sample_predictions(case.kind, shape, dtype), sample_targets(shape, dtype), axis=axis)
 
 
-@every_dtype
 @pytest.mark.parametrize('target_dtype', DISCRETE + FLOATS)
-@elementwise
+@cases_and_dtypes(ELEMENTWISE)
 def test_elementwise_loss_of_targets_of_every_dtype(case, target_dtype, dtype):
     check(case, sample_predictions(case.kind, (4, 3), dtype), sample_targets((4, 3), target_dtype))
 
 
-@every_dtype
 @pytest.mark.parametrize('target_dtype', DISCRETE + FLOATS)
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_categorical_loss_of_dense_targets_of_every_dtype(case, target_dtype, dtype):
     check(case, sample_predictions(case.kind, (4, 3), dtype), sample_targets((4, 3), target_dtype))
 
 
-@every_dtype
 @pytest.mark.parametrize('target_dtype', DISCRETE)
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_categorical_loss_of_class_indices_of_every_dtype(case, target_dtype, dtype):
     check(case, sample_predictions(case.kind, (6, 2), dtype), sample_classes((6, 2), -1, target_dtype))
 
@@ -115,17 +118,15 @@ def test_class_indices_do_not_overflow_their_dtype(case, target_dtype):
     check(case, p, np.array([0, 1, 99, 126, 127], target_dtype))
 
 
-@every_dtype
 @every_mode
-@elementwise
+@cases_and_dtypes(ELEMENTWISE)
 def test_elementwise_loss_in_every_mode(case, mode, dtype):
     p, t = sample_predictions(case.kind, (5, 1), dtype), sample_targets((5,), dtype)
     check(case, p, t, t[:, np.newaxis], mode=mode)
 
 
-@every_dtype
 @every_mode
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_categorical_loss_in_every_mode(case, mode, dtype):
     p = sample_predictions(case.kind, (2, 3, 4), dtype)
     check(case, p, sample_classes((2, 3, 4), 1), axis=1, mode=mode)
@@ -200,21 +201,29 @@ def expected_dtype(*operands):
 
 
 def assert_dtypes(loss, predictions, dtype):
-    """Of a loss, of its aggregate, and of the gradients of both sums of it, where only a float has a gradient."""
+    """Of a loss, of its aggregate, and of the gradient of both sums of it: the widest of them would show."""
     total = objectives.aggregate(loss)
     assert (loss.dtype, total.dtype) == (dtype, dtype)
     if predictions.dtype == dtype:
-        assert [theano.grad(cost, predictions).dtype for cost in (loss.sum(), total)] == [dtype, dtype]
+        assert theano.grad(loss.sum() + total, predictions).dtype == dtype
+
+
+@every_dtype
+@pytest.mark.parametrize('case', LOSSES, ids=str)
+def test_dtype_of_value_and_gradient(case, dtype):
+    p = T.matrix('predictions', dtype)
+    for targets in FLOATS + DISCRETE:
+        assert_dtypes(case(p, T.matrix('targets', targets)), p, expected_dtype(dtype, targets))
 
 
 @pytest.mark.parametrize('floatX', ['float32', 'float64'])
-@pytest.mark.parametrize('predictions', FLOATS + ['bool', 'int64', 'uint8'])
-@pytest.mark.parametrize('case', LOSSES, ids=str)
-def test_dtype_of_value_and_gradient(case, predictions, floatX):
+@pytest.mark.parametrize('dtype', ['bool', 'int64', 'uint8'])
+@pytest.mark.parametrize('case', FORMULAS, ids=str)
+def test_dtype_of_discrete_predictions(case, dtype, floatX):
     with change_flags(floatX=floatX):
-        p = T.matrix('predictions', predictions)
+        p = T.matrix('predictions', dtype)
         for targets in FLOATS + DISCRETE:
-            assert_dtypes(case(p, T.matrix('targets', targets)), p, expected_dtype(predictions, targets))
+            assert case(p, T.matrix('targets', targets)).dtype == expected_dtype(targets)
 
 
 @pytest.mark.parametrize('predictions', FLOATS + ['bool', 'int64', 'uint8'])
@@ -263,7 +272,7 @@ number = pytest.mark.parametrize('number', NUMBERS, ids=lambda number: '{}_{}'.f
 
 @every_dtype
 @number
-@elementwise
+@pytest.mark.parametrize('case', [case for case in FORMULAS if case in ELEMENTWISE], ids=str)
 def test_number_takes_the_dtype_of_the_other_operand(case, number, dtype):
     variable = T.vector('variable', dtype)
     assert_dtypes(case(variable, number), variable, dtype)
@@ -295,9 +304,9 @@ DELTAS = [1, 1.5, np.float64(1.5), np.float32(1), np.int64(1), np.array(1.5), np
 WITH_DELTA = [case for case in LOSSES if case.name in ('binary_hinge_loss', 'multiclass_hinge_loss', 'huber_loss')]
 
 
-@every_dtype
+@pytest.mark.parametrize('dtype', ['float16', 'float32'])
 @pytest.mark.parametrize('delta', DELTAS, ids=lambda delta: '{}_{}'.format(type(delta).__name__, delta))
-@pytest.mark.parametrize('case', WITH_DELTA, ids=str)
+@pytest.mark.parametrize('case', [case for case in FORMULAS if case in WITH_DELTA], ids=str)
 def test_delta_never_widens(case, delta, dtype):
     p = T.matrix('predictions', dtype)
     assert_dtypes(case(p, T.imatrix('targets'), delta=delta), p, dtype)
@@ -570,9 +579,8 @@ def run(case, p, t, mode):
     return compiled(case, tensor_type(p), tensor_type(t), None, False, mode)(p, t, sample_upstream(t.shape[:1], p.dtype))[0]
 
 
-@every_dtype
 @every_mode
-@elementwise
+@cases_and_dtypes(ELEMENTWISE)
 def test_nan_stays_in_its_element(case, mode, dtype):
     p, t = sample_predictions(case.kind, (5,), dtype), np.array([0, 1, 0, 1, 0], dtype)
     clean = case.reference(p, t).value
@@ -582,9 +590,8 @@ def test_nan_stays_in_its_element(case, mode, dtype):
     assert_close(loss[3:], clean[3:], dtype)
 
 
-@every_dtype
 @every_mode
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_nan_stays_in_its_row_of_dense_targets(case, mode, dtype):
     """Also where its weight is zero: 0 log 0 is 0, but 0 log NaN is unknown."""
     p, t = sample_predictions(case.kind, (5, 3), dtype), np.eye(3, dtype=dtype)[[0, 1, 2, 0, 1]]
@@ -612,9 +619,8 @@ def test_nan_anywhere_in_a_row_is_read_by_the_hinge(mode, dtype):
     np.testing.assert_array_equal(loss, np.array([NAN, NAN, 2, NAN], dtype))
 
 
-@every_dtype
 @every_mode
-@elementwise
+@cases_and_dtypes(ELEMENTWISE)
 def test_empty_batch_of_an_elementwise_loss(case, mode, dtype):
     check(case, np.zeros((0,), dtype), np.zeros((0,), 'int32'), mode=mode)
     check(case, np.zeros((0, 3), dtype), np.zeros((0, 3), dtype), mode=mode)
@@ -627,9 +633,8 @@ def test_empty_batch_of_a_column(case, mode):
 
 
 @pytest.mark.parametrize('axis', [1, -2])
-@every_dtype
 @every_mode
-@categorical
+@cases_and_dtypes(CATEGORICAL)
 def test_empty_batch_of_a_categorical_loss(case, mode, dtype, axis):
     p = np.zeros((0, 3, 2), dtype)
     check(case, p, np.zeros((0, 2), 'int32'), axis=axis, mode=mode)

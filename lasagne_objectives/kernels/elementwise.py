@@ -34,7 +34,7 @@ class _Kernel(scal.ScalarOp):
         return self.numpy_form(*values)
 
     def c_code_cache_version(self):
-        return (1,)
+        return (2,)
 
     def c_code(self, node, name, inputs, outputs, sub):
         # C++ overloads exp, log and log1p; OpenCL and CUDA do as well.
@@ -68,11 +68,13 @@ class Product(_Kernel):
 
     nin = 2
     numpy_form = staticmethod(product_numpy)
-    # Only 0 * inf makes NaN of two operands that are none.
+    # Only 0 * inf makes NaN of two operands that are none. The result may
+    # take the place of an operand: it is written last.
     code = """
-        %(out)s = %(x)s * %(y)s;
-        if (%(out)s != %(out)s && %(x)s == %(x)s && %(y)s == %(y)s)
-            %(out)s = 0;
+        {
+            const %(real)s xy = %(x)s * %(y)s;
+            %(out)s = xy != xy && %(x)s == %(x)s && %(y)s == %(y)s ? 0 : xy;
+        }
     """
 
     def grad(self, inputs, output_gradients):
