@@ -347,6 +347,8 @@ def test_same_aggregate_as_lasagnes_own(mode):
 STATE = '''
 import inspect, io, locale, logging, os, random, signal, sys, threading, warnings
 import numpy as np
+random.seed(0)
+np.random.seed(0)
 {before}
 
 def state():

@@ -5,11 +5,12 @@ from theano import gof
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
+from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 from lasagne_objectives.kernels.pick_class import (pick_class_or_zero,
                                                    place_classes)
 
 
-class ClassMargin(gof.Op):
+class ClassMargin(CKernel):
     """``max_{j != t_i} p_ij - p_i,t_i`` and the rival class that attains it.
 
     The lowest of tied rivals is named. With a single class there is no
@@ -17,6 +18,11 @@ class ClassMargin(gof.Op):
     """
 
     __props__ = ()
+    c_file = 'class_margin.c'
+
+    def c_call(self, node, inputs, outputs):
+        return 'class_margin%s(%s, %s, &%s, &%s)' % (
+            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs))
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)

@@ -6,9 +6,10 @@ import theano.tensor as T
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
+from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 
 
-class PickClass(gof.Op):
+class PickClass(CKernel):
     """``values[i, indices[i]]`` for every row ``i``.
 
     Parameters
@@ -18,9 +19,15 @@ class PickClass(gof.Op):
     """
 
     __props__ = ('strict',)
+    c_file = 'pick_class.c'
 
     def __init__(self, strict=True):
         self.strict = strict
+
+    def c_call(self, node, inputs, outputs):
+        return 'pick_class%s(%s, %s, %s, &%s)' % (
+            real_and_index(*node.inputs), inputs[0], inputs[1],
+            'true' if self.strict else 'false', outputs[0])
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)
@@ -61,7 +68,7 @@ pick_class = PickClass()
 pick_class_or_zero = PickClass(strict=False)
 
 
-class PlaceClasses(gof.Op):
+class PlaceClasses(CKernel):
     """Zeros of the shape of a matrix, with some values added to each row.
 
     Inputs are the matrix (only its shape is read), then pairs of a vector of
@@ -70,6 +77,16 @@ class PlaceClasses(gof.Op):
     """
 
     __props__ = ()
+    c_file = 'pick_class.c'
+
+    def c_call(self, node, inputs, outputs):
+        like, pairs = node.inputs[0], node.inputs[1:]
+        calls = ['place_zeros<npy_%s>(%s, &%s)' % (like.dtype, inputs[0],
+                                                   outputs[0])]
+        for indices, *names in zip(pairs[::2], inputs[1::2], inputs[2::2]):
+            calls.append('place_added%s(%s, %s, %s)' % (
+                (real_and_index(like, indices), outputs[0]) + tuple(names)))
+        return '(%s)' % ' || '.join(calls)
 
     def make_node(self, like, *pairs):
         like = rows.as_matrix(like)

@@ -1,17 +1,17 @@
 """How many classes of every row rank before the target's class."""
 
 import numpy as np
-import theano
 from theano import gof
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
+from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 
 # The rank of a row that cannot be right: it is below no limit.
 NEVER = np.iinfo('int64').max
 
 
-class TargetRank(gof.Op):
+class TargetRank(CKernel):
     """``#{j: p_j > p_t} + #{j < t: p_j = p_t}`` of every row.
 
     Rank 0 is the most probable class, of equal ones the lowest. A row that
@@ -20,6 +20,11 @@ class TargetRank(gof.Op):
     """
 
     __props__ = ()
+    c_file = 'target_rank.c'
+
+    def c_call(self, node, inputs, outputs):
+        return 'target_rank%s(%s, %s, &%s)' % (
+            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs))
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)
@@ -52,8 +57,7 @@ class TargetRank(gof.Op):
         return [inputs[0].zeros_like(), DisconnectedType()()]
 
     def R_op(self, inputs, eval_points):
-        return [outputs.zeros_like(dtype=theano.config.floatX)
-                for outputs in [self(*inputs)]]
+        return [None]
 
 
 target_rank = TargetRank()
