@@ -11,6 +11,7 @@ __version__ = '0.1.0'
 # Must run before the first import of theano, that is before the next line.
 prepare_theano()
 
+import lasagne_objectives.kernels.merge  # noqa: E402,F401 (registers itself)
 from lasagne_objectives.objectives import (  # noqa: E402
     aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,
     categorical_accuracy, categorical_crossentropy, huber_loss,

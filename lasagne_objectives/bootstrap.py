@@ -40,11 +40,24 @@ def prepare_theano():
     environment variable ``THEANO_FLAGS``: to link OpenBLAS if that is
     installed for linking, else empty, with which Theano calls the BLAS inside
     NumPy.
+
+    Raises
+    ------
+    ImportError
+        If the flag is needed, but comes too late for Theano to read it.
     """
     if 'theano' in sys.modules or numpy_describes_blas():
         return
     if user_setting('blas.ldflags') is not None:
         return
+    if 'theano.configparser' in sys.modules:
+        # Left behind by an import that failed, it has read its flags and does
+        # not look again.
+        raise ImportError(
+            "theano was imported before lasagne_objectives, which failed "
+            "because NumPy %s has no blas_opt_info, and cannot be tried again "
+            "in the same process. Start Python anew and import "
+            "lasagne_objectives first." % np.__version__)
     # At the front, for a '#' makes Theano ignore the rest of its flags.
     flags = ['blas.ldflags=' + find_blas(), os.environ.get('THEANO_FLAGS', '')]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))

@@ -52,7 +52,7 @@ from lasagne_objectives.arguments import align_targets  # noqa: F401
 from lasagne_objectives.kernels.class_margin import class_margin
 from lasagne_objectives.kernels.elementwise import (
     huber, log_odds_of_probability, positive_part, product,
-    sigmoid_crossentropy, xlogy)
+    sigmoid_crossentropy, squared_difference, xlogy)
 from lasagne_objectives.kernels.pick_class import pick_class
 from lasagne_objectives.kernels.rows import points_of, rows_of
 from lasagne_objectives.kernels.softmax_crossentropy import (
@@ -230,7 +230,7 @@ def squared_error(a, b):
         For constants whose shapes do not fit.
     """
     a, b, dtype = arguments.elementwise('squared_error', a=a, b=b)
-    return T.sqr(a - b).astype(dtype)
+    return squared_difference(a, b).astype(dtype)
 
 
 def binary_hinge_loss(predictions, targets, delta=1, log_odds=None,

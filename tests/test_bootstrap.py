@@ -104,6 +104,7 @@ def user(monkeypatch, tmp_path):
     monkeypatch.delenv('THEANORC', raising=False)
     monkeypatch.delenv('THEANO_FLAGS', raising=False)
     monkeypatch.delitem(sys.modules, 'theano')
+    monkeypatch.delitem(sys.modules, 'theano.configparser')
     monkeypatch.setattr(bootstrap, 'numpy_describes_blas', lambda: False)
     monkeypatch.setattr(bootstrap, 'find_blas', lambda: '-lopenblas')
     return monkeypatch
@@ -142,6 +143,12 @@ def test_leaves_a_numpy_alone_that_needs_nothing(user):
 def test_leaves_an_imported_theano_alone(user):
     user.setitem(sys.modules, 'theano', theano)
     assert flags_after_preparation() is None
+
+
+def test_says_so_if_an_import_of_theano_has_failed(user):
+    user.setitem(sys.modules, 'theano.configparser', theano.configparser)
+    with pytest.raises(ImportError, match='import lasagne_objectives first'):
+        bootstrap.prepare_theano()
 
 
 @pytest.mark.parametrize('flags', ['blas.ldflags=', 'blas.ldflags=-lmkl_rt',

@@ -16,11 +16,10 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, ELEMENTWISE, PY, REWRITTEN, assert_close, evaluate, random, sample_classes, sample_predictions,
+from cases import (CATEGORICAL, ELEMENTWISE, FORMULAS, MODES, PY, assert_close, evaluate, random, sample_classes, sample_predictions,
                    sample_targets, tensor_type)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
-MODES = {'unoptimized': PY, 'FAST_COMPILE': 'FAST_COMPILE', 'rewritten': REWRITTEN}
 # What is compiled where no mode can be passed (the inside of a scan) or where it must have a name to be pickled
 QUICKLY = dict(mode='FAST_COMPILE')
 
@@ -34,17 +33,12 @@ def operands(case, shape=(4, 3), dtype='float64', dense=True):
     return p, sample_targets(shape, dtype) if dense else sample_classes(shape, -1)
 
 
-# Each loss with dense targets, and the categorical ones with class indices too
-PAIRS = [(case, True) for case in LOSSES] + [(case, False) for case in CATEGORICAL]
+# Each formula with dense targets, and the categorical ones with class indices too
+PAIRS = [(case, True) for case in FORMULAS] + [(case, False) for case in FORMULAS if case in CATEGORICAL]
 every_pair = pytest.mark.parametrize('case, dense', PAIRS, ids=['{}-{}'.format(case, 'dense' if dense else 'index') for case, dense in PAIRS])
 
 
 # Derivatives ---------------------------------------------------------------------------------------------------------------------
-
-def summed_gradient(case, p, t, axis=-1):
-    """The reference's gradient of Σ loss."""
-    return case.reference(p, t).predictions
-
 
 def difference(function, x, direction):
     """Central difference of a function along a direction."""
@@ -61,22 +55,19 @@ def test_second_derivative(case, dense, mode):
     variable, targets = T.dmatrix('predictions'), tensor_type(t)('targets')
     gradient = theano.grad(case(variable, targets).sum(), variable)
     products = [theano.grad((gradient * direction).sum(), variable, disconnected_inputs='ignore'), T.Rop(gradient, variable, direction)]
-    expected = difference(lambda p: summed_gradient(case, p, t), p, direction)
+    expected = difference(lambda p: case.reference(p, t).predictions, p, direction)
     for product in evaluate(products, {variable: p, targets: t}, mode):
         np.testing.assert_allclose(product, expected, rtol=1e-7, atol=1e-7)
 
 
-CURVED = [case for case in LOSSES if case.name in ('binary_crossentropy', 'categorical_crossentropy', 'squared_error', 'huber_loss')]
-
-
-@pytest.mark.parametrize('case', CURVED + [ELEMENTWISE[3]], ids=str)
+@pytest.mark.parametrize('case', FORMULAS, ids=str)
 def test_hessian(case):
-    """As theano.gradient.hessian spells it; those of the piecewise linear losses are plain zero, tested above."""
+    """As theano.gradient.hessian spells it; it needs a vector of predictions, to a categorical loss a single data point."""
     p, t = operands(case, (4,))
     with change_flags(**QUICKLY):
         variable = T.dvector('predictions')
         hessian = evaluate(theano.gradient.hessian(case(variable, t).sum(), variable), {variable: p}, 'FAST_COMPILE')
-    expected = [difference(lambda p: summed_gradient(case, p, t), p, row) for row in np.eye(4)]
+    expected = [difference(lambda p: case.reference(p, t).predictions, p, row) for row in np.eye(4)]
     np.testing.assert_allclose(hessian, expected, rtol=1e-7, atol=1e-7)
 
 
@@ -180,7 +171,7 @@ def test_gradients_that_were_cut_stay_cut(case, dense, fence, mode):
     np.testing.assert_array_equal(gradient, np.zeros_like(z))
 
 
-@pytest.mark.parametrize('mode', [PY, 'FAST_COMPILE', REWRITTEN], ids=list(MODES))
+@every_mode
 @behind_a_network
 def test_gradients_that_were_scaled_stay_scaled(case, dense, mode):
     z, t = operands(ELEMENTWISE[1])[0], operands(case, dense=dense)[1]

@@ -209,9 +209,9 @@ SOFTMAX_CHAINS = {
     'last time step': (lambda p: p.reshape((4, 6, 5))[:, -1], -1),
     'one row': (lambda p: p[20], -1),
     'list of rows': (lambda p: p[[3, 23, 1, 1, 0, 17]], -1),
-    'vector of rows': (lambda p: p[T.constant(ROWS) + 0], -1),
-    'matrix of rows': (lambda p: p[T.constant(ROWS.reshape(2, 3)) + 0], -1),
-    'take': (lambda p: T.take(p, T.constant(ROWS) + 0, axis=0), -1),
+    'vector of rows': (lambda p: p[T.constant(ROWS)], -1),
+    'matrix of rows': (lambda p: p[T.constant(ROWS.reshape(2, 3))], -1),
+    'take': (lambda p: T.take(p, T.constant(ROWS), axis=0), -1),
     'take, matrix': (lambda p: p.take(T.constant(ROWS.reshape(3, 2)), axis=0), -1),
     'last steps of sequences': (lambda p: p.reshape((4, 6, 5))[T.arange(4), T.constant([5, 0, 2, 2])], -1),
     'nonzero mask': (lambda p: p[T.neq(T.arange(p.shape[0]) % 3, 1).nonzero()], -1),
@@ -274,7 +274,10 @@ def chain_targets(family, name, dtype):
 
 @functools.lru_cache(maxsize=None)
 def chained_softmax_losses(mode, dtype='float32'):
-    """Every chain of a softmax, with its targets as constants: the loss of shares, of indices, and their gradients."""
+    """Every chain of a softmax: the loss of shares, of indices, and their gradients.
+
+    The targets are shared, for FAST_RUN works out what is constant as it compiles, and compiles C to do so.
+    """
     z = tensor(dtype, 2, 'z')
     p = T.nnet.softmax(z)
 
@@ -282,7 +285,7 @@ def chained_softmax_losses(mode, dtype='float32'):
         chain, axis = SOFTMAX_CHAINS[name]
         moved = chain(p)
         return [output for targets in chain_targets('softmax', name, dtype)
-                for output in with_gradient(lo.categorical_crossentropy(moved, T.constant(targets), axis=axis), z)]
+                for output in with_gradient(lo.categorical_crossentropy(moved, theano.shared(targets), axis=axis), z)]
     return Results([z], {name: attempt(build, name) for name in SOFTMAX_CHAINS}, mode)(chain_logits(dtype))
 
 
@@ -292,7 +295,7 @@ def chained_sigmoid_losses(mode, dtype='float32'):
     p = T.nnet.sigmoid(z)
 
     def build(name):
-        targets = T.constant(chain_targets('sigmoid', name, dtype))
+        targets = theano.shared(chain_targets('sigmoid', name, dtype))
         return with_gradient(lo.binary_crossentropy(SIGMOID_CHAINS[name](p), targets), z)
     return Results([z], {name: attempt(build, name) for name in SIGMOID_CHAINS}, mode)(finite(chain_logits(dtype)))
 
@@ -387,7 +390,7 @@ def axis_losses(mode, dtype='float32'):
             order = list(range(ndim - 1))
             order.insert(axis % ndim, ndim - 1)
             moved = z.dimshuffle(order)
-            targets = [T.constant(a) for a in axis_case(ndim, axis, dtype)[1:]]
+            targets = [theano.shared(a) for a in axis_case(ndim, axis, dtype)[1:]]
 
             def build(way):
                 p = way(moved, axis)

@@ -10,11 +10,10 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, CLASS_LAYOUTS, DISCRETE, ELEMENTWISE, FLOATS, FORMULAS, LAYOUTS, PY, REWRITTEN, assert_close, check,
-                   compiled, evaluate, layout_id, random, sample_classes, sample_predictions, sample_targets, sample_upstream, tensor_type)
+from cases import (CATEGORICAL, CLASS_LAYOUTS, DISCRETE, ELEMENTWISE, FLOATS, FORMULAS, LAYOUTS, MODES, PY, assert_close, check, compiled,
+                   evaluate, layout_id, random, sample_classes, sample_predictions, sample_targets, sample_upstream, tensor_type)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
-MODES = {'unoptimized': PY, 'rewritten': REWRITTEN, 'FAST_COMPILE': 'FAST_COMPILE'}
 NAN, INF = np.nan, np.inf
 
 every_dtype = pytest.mark.parametrize('dtype', FLOATS)

@@ -190,11 +190,11 @@ def test_shapes_that_do_not_fit_around_another_class_axis(case):
         assert_shapes_refused(case, p, np.zeros(shape, 'int32'), axis=1)
 
 
-@pytest.mark.parametrize('case', [ELEMENTWISE[0], INDEXED[0], INDEXED[1]], ids=str)
+@pytest.mark.parametrize('case', [ELEMENTWISE[0], INDEXED[0]], ids=str)
 def test_shapes_that_do_not_fit_in_fast_run(case):
     p = sample_predictions(case.kind, (4, 3), 'float32')
-    assert_shapes_refused(case, p, sample_targets((4, 1), 'float32'), mode='FAST_RUN')
-    assert_shapes_refused(case, p, sample_targets((1, 3), 'float32'), mode='FAST_RUN')
+    for shape in (4, 1), (1, 3), (5, 3):
+        assert_shapes_refused(case, p, sample_targets(shape, 'float32'), mode='FAST_RUN')
 
 
 @pytest.mark.parametrize('shapes', [((4,), (5,)), ((4, 3), (4,)), ((4, 3), (3, 3)), ((4, 1), (4,))], ids=str)

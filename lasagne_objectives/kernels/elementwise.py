@@ -16,7 +16,7 @@ import theano.scalar as scal
 from theano.tensor.elemwise import Elemwise
 
 
-class _Kernel(scal.ScalarOp):
+class Kernel(scal.ScalarOp):
     """A scalar Op of floats with a vectorised NumPy form beside its C code.
 
     Subclasses give `nin`, `numpy_form` and `code`, in which x, y and out
@@ -32,6 +32,10 @@ class _Kernel(scal.ScalarOp):
 
     def impl(self, *values):
         return self.numpy_form(*values)
+
+    def vectorised(self):
+        """The same for a C kernel, whose functions (simd.h) it may call."""
+        return self
 
     def c_code_cache_version(self):
         return (2,)
@@ -63,7 +67,7 @@ def product_numpy(x, y):
     return np.where(zero_wins, np.zeros_like(result), result)
 
 
-class Product(_Kernel):
+class Product(Kernel):
     """``x * y`` where 0 times infinity is 0."""
 
     nin = 2
@@ -94,7 +98,7 @@ def xlogy_numpy(x, y):
     return np.where(zero_wins, np.zeros_like(x), np.multiply(x, np.log(y)))
 
 
-class XLogY(_Kernel):
+class XLogY(Kernel):
     """``x * log(y)`` where 0 log 0 is 0."""
 
     nin = 2
@@ -122,7 +126,7 @@ def xdivy_numpy(x, y):
     return np.where(zero_wins, np.zeros_like(result), result)
 
 
-class XDivY(_Kernel):
+class XDivY(Kernel):
     """``x / y`` where 0 / 0 is 0."""
 
     nin = 2
@@ -152,7 +156,7 @@ def sigmoid_crossentropy_numpy(z, t):
             product_numpy(np.where(np.greater(z, 0), 1 - t, -t), z))
 
 
-class SigmoidCrossentropy(_Kernel):
+class SigmoidCrossentropy(Kernel):
     """``-t log s(z) - (1 - t) log(1 - s(z))`` for the sigmoid ``s``.
 
     No term can overflow or cancel: the exponential is of a negative number,
@@ -176,10 +180,29 @@ class SigmoidCrossentropy(_Kernel):
         g, = output_gradients
         return [g * scalar_sigmoid_residual(z, t), scalar_product(g, -z)]
 
+    def vectorised(self):
+        return _vectorised_sigmoid_crossentropy
+
 
 scalar_sigmoid_crossentropy = SigmoidCrossentropy(name='sigmoid_crossentropy')
 sigmoid_crossentropy = Elemwise(scalar_sigmoid_crossentropy,
                                 name='sigmoid_crossentropy')
+
+
+class _VectorisedSigmoidCrossentropy(SigmoidCrossentropy):
+    code = """
+        {
+            const %(real)s weight = %(x)s > 0 ? 1 - %(y)s : -%(y)s;
+            const %(real)s product = weight * %(x)s;
+            const %(real)s linear = product != product && weight == weight
+                && %(x)s == %(x)s ? 0 : product;
+            %(out)s = linear + log1p_of_fraction(
+                exp_of_negative(%(x)s > 0 ? -%(x)s : %(x)s));
+        }
+    """
+
+
+_vectorised_sigmoid_crossentropy = _VectorisedSigmoidCrossentropy()
 
 
 @_silent
@@ -190,7 +213,7 @@ def sigmoid_residual_numpy(z, t):
     return np.where(np.greater(z, 0), (1 - t) - smaller, smaller - t)
 
 
-class SigmoidResidual(_Kernel):
+class SigmoidResidual(Kernel):
     """``s(z) - t`` for the sigmoid ``s``, relatively exact for t = 0 and 1.
 
     Works with the smaller of ``s(z)`` and ``1 - s(z)``, so that ``s(z) - 1``
@@ -215,9 +238,58 @@ class SigmoidResidual(_Kernel):
                   scalar_sigmoid_residual(z, z.zeros_like() + 1))
         return [g * slope, -g]
 
+    def vectorised(self):
+        return _vectorised_sigmoid_residual
+
 
 scalar_sigmoid_residual = SigmoidResidual(name='sigmoid_residual')
 sigmoid_residual = Elemwise(scalar_sigmoid_residual, name='sigmoid_residual')
+
+
+class _VectorisedSigmoidResidual(SigmoidResidual):
+    code = """
+        {
+            const %(real)s e = exp_of_negative(%(x)s > 0 ? -%(x)s : %(x)s);
+            const %(real)s smaller = e / (1 + e);
+            %(out)s = %(x)s > 0 ? (1 - %(y)s) - smaller : smaller - %(y)s;
+        }
+    """
+
+
+_vectorised_sigmoid_residual = _VectorisedSigmoidResidual()
+
+
+# ---------------------------------------------------------------------------
+# Squared error
+
+@_silent
+def squared_difference_numpy(a, b):
+    """``(a - b)**2``."""
+    return np.square(np.subtract(a, b))
+
+
+class SquaredDifference(Kernel):
+    """``(a - b)**2``."""
+
+    nin = 2
+    numpy_form = staticmethod(squared_difference_numpy)
+    code = """
+        {
+            const %(real)s difference = %(x)s - %(y)s;
+            %(out)s = difference * difference;
+        }
+    """
+
+    def grad(self, inputs, output_gradients):
+        a, b = inputs
+        g, = output_gradients
+        slope = 2 * g * (a - b)
+        return [slope, -slope]
+
+
+scalar_squared_difference = SquaredDifference(name='squared_difference')
+squared_difference = Elemwise(scalar_squared_difference,
+                              name='squared_difference')
 
 
 # ---------------------------------------------------------------------------
@@ -229,7 +301,7 @@ def log_odds_numpy(p):
     return np.log(p) - np.log1p(-p)
 
 
-class LogOddsOfProbability(_Kernel):
+class LogOddsOfProbability(Kernel):
     """``log(p / (1 - p))``; where no gradient comes in, none goes out."""
 
     nin = 1
@@ -256,7 +328,7 @@ def positive_part_numpy(x):
     return np.maximum(x, 0)
 
 
-class PositivePart(_Kernel):
+class PositivePart(Kernel):
     """``max(0, x)``, with the slope 1/2 at 0."""
 
     nin = 1
@@ -282,7 +354,7 @@ def step_numpy(x):
     return (np.sign(x) + 1) / 2
 
 
-class Step(_Kernel):
+class Step(Kernel):
     """0 below 0, 1/2 at 0, 1 above; NaN stays."""
 
     nin = 1
@@ -311,7 +383,7 @@ def huber_numpy(d, delta):
     return clipped * (size - clipped / 2)
 
 
-class Huber(_Kernel):
+class Huber(Kernel):
     """``d**2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``.
 
     Both are ``c (|d| - c / 2)`` with ``c = min(|d|, delta)``.

@@ -176,6 +176,33 @@ class SoftmaxCrossentropyGradient(_Kernel):
 softmax_crossentropy_gradient = SoftmaxCrossentropyGradient()
 
 
+class SoftmaxCrossentropyWithGradient(_Kernel):
+    """:class:`SoftmaxCrossentropy` and its gradient in one sweep.
+
+    Put into compiled graphs by a rewrite (merge.py); never differentiated.
+    """
+
+    def c_results(self, results):
+        return tuple(results)
+
+    def make_node(self, logits, targets, gradient):
+        parts = [softmax_crossentropy(logits, targets),
+                 softmax_crossentropy_gradient(logits, targets, gradient)]
+        return gof.Apply(self, parts[1].owner.inputs,
+                         [part.type() for part in parts])
+
+    def perform(self, node, inputs, output_storage):
+        softmax_crossentropy.perform(node, inputs[:2], output_storage[:1])
+        softmax_crossentropy_gradient.perform(node, inputs,
+                                              output_storage[1:])
+
+    def infer_shape(self, node, input_shapes):
+        return [input_shapes[0][:1], input_shapes[0]]
+
+
+softmax_crossentropy_with_gradient = SoftmaxCrossentropyWithGradient()
+
+
 class LogSoftmax(gof.Op):
     """``log softmax(z_i)_j`` for every row ``i``."""
 

@@ -1,0 +1,178 @@
+"""The rewrite that merges a loss and its gradient into one sweep.
+
+It is registered with Theano's database of rewrites as 'lasagne_objectives':
+``mode.excluding('lasagne_objectives')`` leaves it out, with the same results
+to rounding. It only ever touches nodes that hold a kernel of this package,
+on the CPU.
+"""
+
+import theano
+from theano import gof
+from theano.compile import optdb
+from theano.scalar.basic import Composite
+from theano.tensor.elemwise import Elemwise, Sum
+
+from lasagne_objectives.kernels.elementwise import Kernel
+from lasagne_objectives.kernels.softmax_crossentropy import (
+    SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
+    softmax_crossentropy_with_gradient)
+from lasagne_objectives.kernels.sweep import Sweep, composite
+
+
+class MergeSweeps(gof.Optimizer):
+    """Merge what can be computed in one pass over the same memory."""
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(gof.toolbox.ReplaceValidate())
+
+    def apply(self, fgraph):
+        if not theano.config.cxx:
+            # In Python the parts are vectorised by NumPy, a sweep is not.
+            return
+        _merge_softmax(fgraph)
+        _merge_elementwise(fgraph)
+
+
+optdb.register('lasagne_objectives', MergeSweeps(), 49.3, 'fast_run')
+
+
+def _depends(variables, on):
+    """Whether any of `variables` is computed from one of `on`."""
+    return not set(on).isdisjoint(gof.graph.ancestors(list(variables)))
+
+
+# ---------------------------------------------------------------------------
+# Softmax cross-entropy
+
+def _merge_softmax(fgraph):
+    for node in fgraph.toposort():
+        if isinstance(node.op, SoftmaxCrossentropy):
+            for client, _ in node.inputs[0].clients:
+                if _is_its_gradient(client, node):
+                    _merge_pair(fgraph, node, client)
+                    break
+
+
+def _is_its_gradient(client, node):
+    return (client != 'output' and
+            isinstance(client.op, SoftmaxCrossentropyGradient) and
+            client.inputs[:2] == node.inputs and
+            not _depends(client.inputs, node.outputs))
+
+
+def _merge_pair(fgraph, node, gradient):
+    merged = softmax_crossentropy_with_gradient(*gradient.inputs)
+    fgraph.replace_all_validate(
+        list(zip(node.outputs + gradient.outputs, merged)),
+        reason='lasagne_objectives')
+
+
+# ---------------------------------------------------------------------------
+# Element-wise losses
+
+def _holds_kernel(node):
+    """Whether a node is element-wise and computes a kernel of ours."""
+    scalar_op = node.op.scalar_op
+    return isinstance(scalar_op, Kernel) or (
+        isinstance(scalar_op, Composite) and
+        any(isinstance(inner.op, Kernel)
+            for inner in scalar_op.fgraph.apply_nodes))
+
+
+def _is_sweepable(node, any_type=False):
+    """Whether a node is element-wise, on the CPU, in types of C.
+
+    Its result must be float32 or float64, unless `any_type` will do.
+    """
+    if node == 'output' or type(node.op) is not Elemwise:
+        return False
+    variables = node.inputs + node.outputs
+    return (len(node.outputs) == 1 and
+            (any_type or node.outputs[0].dtype in ('float32', 'float64')) and
+            not all(node.outputs[0].broadcastable) and
+            any(v.broadcastable == node.outputs[0].broadcastable
+                for v in node.inputs) and
+            not any(v.dtype.startswith(('complex', 'float16'))
+                    for v in variables))
+
+
+def _total(node):
+    """The node that sums all of a result that nothing else wants."""
+    clients = node.outputs[0].clients
+    if len(clients) != 1 or clients[0][0] == 'output':
+        return None
+    client = clients[0][0]
+    if isinstance(client.op, Sum) and type(client.op) is Sum and (
+            client.outputs[0].ndim == 0 and
+            client.outputs[0].dtype == node.outputs[0].dtype):
+        return client
+    return None
+
+
+def _merge_elementwise(fgraph):
+    # From the results backwards: what is computed on the way to several of
+    # them is taken into their sweep, not written for them to read.
+    for node in reversed(fgraph.toposort()):
+        if (node in fgraph.apply_nodes and _is_sweepable(node) and
+                _holds_kernel(node)):
+            _merge_group(fgraph, [node] + _partners(node))
+
+
+def _partners(node):
+    """Further nodes to compute while the inputs of `node` are at hand."""
+    pattern = node.outputs[0].broadcastable
+    group = [node]
+    for variable in node.inputs:
+        if variable.broadcastable != pattern:
+            continue
+        for client, _ in variable.clients:
+            if (client not in group and _is_sweepable(client) and
+                    client.outputs[0].broadcastable == pattern and
+                    not _entangled(group, client)):
+                group.append(client)
+    return group[1:]
+
+
+def _entangled(group, client):
+    """Whether a node needs the results of a group or the group its own."""
+    results = [v for node in group for v in node.outputs]
+    inputs = [v for node in group for v in node.inputs]
+    return (_depends(client.inputs, results) or
+            _depends(inputs, client.outputs))
+
+
+def _inputs_of(group):
+    """The arrays that a group of nodes is to be computed from.
+
+    Element-wise nodes that serve the group alone are computed within its
+    sweep, so their inputs are given instead of their results.
+    """
+    pattern = group[0].outputs[0].broadcastable
+    inside = list(group)
+    searching = True
+    while searching:
+        produced = [v for node in inside for v in node.outputs]
+        inputs = gof.utils.uniq([v for node in inside for v in node.inputs
+                                 if v not in produced])
+        producers = [v.owner for v in inputs if v.owner is not None and
+                     v.broadcastable == pattern and
+                     _is_sweepable(v.owner, any_type=True) and
+                     all(client in inside for client, _ in v.clients)]
+        inside += producers[:1]
+        searching = bool(producers)
+    return inputs
+
+
+def _merge_group(fgraph, group):
+    totals = {node: _total(node) for node in group}
+    summed = [node for node in group if totals[node] is not None]
+    kept = [node for node in group if totals[node] is None]
+    inputs = _inputs_of(group)
+    results = [node.outputs[0] for node in summed + kept]
+    op = Sweep(composite(inputs, results),
+               tuple(node.outputs[0].dtype for node in summed))
+    replaced = [totals[node].outputs[0] for node in summed]
+    replaced += [node.outputs[0] for node in kept]
+    fgraph.replace_all_validate(
+        list(zip(replaced, op(*inputs, **dict(return_list=True)))),
+        reason='lasagne_objectives')
