@@ -32,11 +32,12 @@ and return symbolic expressions; nothing is computed when they are called.
 
 Examples
 --------
+>>> import numpy as np
 >>> import theano
 >>> import theano.tensor as T
 >>> from lasagne_objectives import categorical_crossentropy, aggregate
 >>> features, labels = T.matrix('features'), T.ivector('labels')
->>> weights = theano.shared([[1., -1.], [0., 2.]], name='weights')
+>>> weights = theano.shared(np.array([[1., -1.], [0., 2.]]))
 >>> predictions = T.nnet.softmax(T.dot(features, weights))
 >>> loss = aggregate(categorical_crossentropy(predictions, labels))
 >>> gradient = theano.grad(loss, weights)

@@ -203,27 +203,21 @@ class FromLogits(gof.Op):
                 inputs = [found] + node.inputs[2:]
         return same_pattern(formula(*inputs), node.outputs[0].broadcastable)
 
-    def make_py_thunk(self, node, storage_map, compute_map, no_recycling,
-                      debug=False):
+    def prepare_node(self, node, storage_map, compute_map, impl):
         # Without an optimizer nothing has replaced the node: it compiles its
-        # formula for itself. The predictions are as they were written.
-        formula, inputs = self.resolve(node)
-        arguments = [variable.type() for variable in inputs]
-        function = theano.function(
-            arguments, formula(*arguments), on_unused_input='ignore',
-            mode=theano.Mode(linker='py', optimizer=None))
-        sources = [storage_map[variable] for variable in inputs]
-        result = storage_map[node.outputs[0]]
-        computed = compute_map[node.outputs[0]]
+        # formula for itself, with the predictions still as they were written.
+        if impl == 'py':
+            formula, inputs = self.resolve(node)
+            arguments = [variable.type() for variable in inputs]
+            node.tag.formula = theano.function(
+                arguments, formula(*arguments), on_unused_input='ignore',
+                mode=theano.Mode(linker='py', optimizer=None))
 
-        def thunk():
-            result[0] = function(*[source[0] for source in sources])
-            computed[0] = True
-
-        thunk.inputs = [storage_map[variable] for variable in node.inputs]
-        thunk.outputs = [result]
-        thunk.lazy = False
-        return thunk
+    def perform(self, node, inputs, output_storage):
+        function = node.tag.formula
+        # The formula of the logits does without the predictions.
+        without = len(inputs) - len(function.maker.inputs)
+        output_storage[0][0] = function(*inputs[without:])
 
     def connection_pattern(self, node):
         predictions, logits_ = node.inputs[:2]

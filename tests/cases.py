@@ -16,8 +16,8 @@ DISCRETE = ['bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint3
 PY = theano.Mode(linker='py', optimizer=None)
 # The rewrites of FAST_COMPILE and FAST_RUN, carried out in Python: what an optimizer makes of a formula is seen without a wait for the
 # C compiler. Folding constants is left out because Theano compiles C to do it; the tests that run in FAST_RUN proper have it.
-BARELY_REWRITTEN = theano.Mode(linker='py', optimizer='fast_compile').excluding('constant_folding')
-REWRITTEN = theano.Mode(linker='py', optimizer='fast_run').excluding('constant_folding')
+BARELY_REWRITTEN = theano.Mode(linker='py', optimizer='fast_compile').excluding('topo_constant_folding')
+REWRITTEN = theano.Mode(linker='py', optimizer='fast_run').excluding('topo_constant_folding', 'constant_folding_for_scan2')
 MODES = {'unoptimized': PY, 'fast_compile': BARELY_REWRITTEN, 'fast_run': REWRITTEN}
 
 
@@ -76,7 +76,7 @@ def layout_id(layout):
     return '_'.join(str(part).replace(' ', '') for part in layout)
 
 
-# Data. All of it lies on a coarse grid which float16 holds exactly, so that every dtype sees the same numbers, and ties and kinks with them.
+# Data. All of it lies on a coarse grid which float16 holds exactly: every dtype sees the same numbers, and ties and kinks with them.
 
 def random(seed=0):
     return np.random.RandomState(seed)

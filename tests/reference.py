@@ -1,7 +1,8 @@
 """The contract's formulas in NumPy: float64, slow, plain, and written without a look at the library.
 
-Every loss returns a ``Loss``: its value, and the derivative of that value with respect to the predictions and to the targets (``None`` where
-these only name a class). Both derivatives have the shape of the broadcast operands; ``chain`` turns them into the gradient of a weighted sum.
+Every loss returns a ``Loss``: its value, and the derivative of that value with respect to the predictions and to the targets (``None``
+where these only name a class). Both derivatives have the shape of the broadcast operands; ``chain`` turns them into the gradient of a
+weighted sum.
 """
 from collections import namedtuple
 

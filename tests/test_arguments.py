@@ -161,7 +161,8 @@ def ones(*shape, **options):
 
 
 @elementwise
-@pytest.mark.parametrize('shapes', [((4,), (5,)), ((4, 3), (4, 2)), ((4, 3), (4,)), ((4, 1), (5,)), ((2, 1, 3), (2, 4)), ((5,), (4, 1))], ids=str)
+@pytest.mark.parametrize(
+    'shapes', [((4,), (5,)), ((4, 3), (4, 2)), ((4, 3), (4,)), ((4, 1), (5,)), ((2, 1, 3), (2, 4)), ((5,), (4, 1))], ids=str)
 def test_constants_of_contradicting_shapes(name, shapes):
     argument = 'b' if name == 'squared_error' else 'targets'
     refused(ValueError, name, argument, shapes, ones(*shapes[0]), ones(*shapes[1]))

@@ -89,7 +89,7 @@ def test_asking_numpy_is_quiet(tmp_path):
     code = ("import runpy; module = runpy.run_path(%r);"
             "print(module['numpy_describes_blas']())"
             % os.path.join(PACKAGE, 'bootstrap.py'))
-    printed = run_python(code, tmp_path, '-W', 'error')
+    printed = run_python(code, tmp_path, '-W', 'error::DeprecationWarning')
     assert printed == str(not NEEDS_FLAG)
 
 

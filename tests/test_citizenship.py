@@ -16,7 +16,7 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, ELEMENTWISE, FORMULAS, MODES, PY, assert_close, evaluate, random, sample_classes, sample_predictions,
+from cases import (CATEGORICAL, ELEMENTWISE, FORMULAS, MODES, PY, evaluate, random, sample_classes, sample_predictions,
                    sample_targets, tensor_type)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
@@ -35,7 +35,13 @@ def operands(case, shape=(4, 3), dtype='float64', dense=True):
 
 # Each formula with dense targets, and the categorical ones with class indices too
 PAIRS = [(case, True) for case in FORMULAS] + [(case, False) for case in FORMULAS if case in CATEGORICAL]
-every_pair = pytest.mark.parametrize('case, dense', PAIRS, ids=['{}-{}'.format(case, 'dense' if dense else 'index') for case, dense in PAIRS])
+
+
+def over(pairs):
+    return pytest.mark.parametrize('case, dense', pairs, ids=['{}-{}'.format(case, 'dense' if dense else 'index') for case, dense in pairs])
+
+
+every_pair = over(PAIRS)
 
 
 # Derivatives ---------------------------------------------------------------------------------------------------------------------
@@ -78,14 +84,14 @@ def test_rop_is_the_transpose_of_lop(case, dense, mode):
     variable, targets = T.dmatrix('predictions'), tensor_type(t)('targets')
     loss = case(variable, targets)
     direction, upstream = random(3).uniform(-1, 1, p.shape), random(4).uniform(-1, 1, p.shape[:loss.ndim])
-    forward, backward = evaluate([T.Rop(loss, variable, direction), T.Lop(loss, variable, T.constant(upstream))], {variable: p, targets: t}, mode)
+    products = [T.Rop(loss, variable, direction), T.Lop(loss, variable, T.constant(upstream))]
+    forward, backward = evaluate(products, {variable: p, targets: t}, mode)
     np.testing.assert_allclose((forward * upstream).sum(), (backward * direction).sum(), rtol=1e-13)
     np.testing.assert_allclose(forward, difference(lambda p: case.reference(p, t).value, p, direction), rtol=1e-7, atol=1e-7)
 
 
 NETWORKS = {'binary_crossentropy': T.nnet.sigmoid, 'categorical_crossentropy': T.nnet.softmax}
-BEHIND = [(case, dense) for case, dense in PAIRS if case.name in NETWORKS]
-behind_a_network = pytest.mark.parametrize('case, dense', BEHIND, ids=['{}-{}'.format(case, 'dense' if dense else 'index') for case, dense in BEHIND])
+behind_a_network = over([(case, dense) for case, dense in PAIRS if case.name in NETWORKS])
 
 
 def network_values(case, z):
@@ -194,7 +200,7 @@ def test_gradient_to_the_predictions_themselves(case, dense):
     np.testing.assert_allclose(evaluate(gradient, {logits: z}), case.reference(network_values(case, z), t).predictions, rtol=1e-12)
 
 
-# Scan, clone, pickle -----------------------------------------------------------------------------------------------------------------
+# Scan, clone, pickle -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize('case', [ELEMENTWISE[0], ELEMENTWISE[2], CATEGORICAL[0], CATEGORICAL[1]], ids=str)
 def test_inside_scan(case):
@@ -281,7 +287,7 @@ def test_compiled_accuracies_survive_pickling():
         np.testing.assert_array_equal(roundtrip(original)(scores, classes, 2), reference.categorical_accuracy(scores, classes, 2))
 
 
-# Lasagne -----------------------------------------------------------------------------------------------------------------------------
+# Lasagne -------------------------------------------------------------------------------------------------------------------------
 
 UPDATES = ['sgd', 'momentum', 'nesterov_momentum', 'adagrad', 'rmsprop', 'adadelta', 'adam']
 
@@ -333,8 +339,9 @@ def test_same_aggregate_as_lasagnes_own(mode):
     assert theano.gof.graph.is_same_graph(ours, theirs)
 
 
-# Global state --------------------------------------------------------------------------------------------------------------------------
+# Global state --------------------------------------------------------------------------------------------------------------------
 
+# All that a process shares. One filter is left out: pkg_resources adds it, for itself, when the first to need it imports it.
 STATE = '''
 import inspect, io, locale, logging, os, random, signal, sys, threading, warnings
 import numpy as np
@@ -347,10 +354,13 @@ def state():
     flags = io.StringIO()
     theano.configparser._config_print(theano.config, flags, print_doc=False)
     return dict(
-        flags=[line for line in flags.getvalue().splitlines() if 'Value:' in line], warnings=list(map(str, warnings.filters)), errors=np.geterr(), printing=str(np.get_printoptions()),
+        flags=[line for line in flags.getvalue().splitlines() if 'Value:' in line],
+        warnings=[str(each) for each in warnings.filters if 'pkg_resources' not in str(each)],
+        errors=np.geterr(), printing=str(np.get_printoptions()),
         environment=dict(os.environ), path=list(sys.path), seed=np.random.get_state()[1].tolist(), random=random.getstate(),
         recursion=sys.getrecursionlimit(), locale=locale.setlocale(locale.LC_ALL), handlers=len(logging.getLogger().handlers),
-        signals=[getattr(signal.getsignal(number), '__name__', None) for number in sorted(signal.valid_signals())], threads=threading.active_count(),
+        signals=[getattr(signal.getsignal(number), '__name__', None) for number in sorted(signal.valid_signals())],
+        threads=threading.active_count(),
         hooks=(sys.excepthook.__name__, sys.displayhook.__name__), getargspec=hasattr(inspect, 'getargspec'),
         downsample='theano.tensor.signal.downsample' in sys.modules, numpy=sorted(np.__dict__), inspect=sorted(vars(inspect)))
 

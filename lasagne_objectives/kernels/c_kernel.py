@@ -1,12 +1,14 @@
 """Ops whose C code is a function template in a file beside their module."""
 
 import ctypes
+import functools
 import hashlib
 import os
+import shlex
+import subprocess
 
 import theano
 from theano import gof
-from theano.gof.cmodule import GCC_compiler
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -20,8 +22,8 @@ def _after_fork():
     _forked.value = 1
 
 
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_after_fork)
+# Where there is no fork (Windows) there is nothing to register.
+getattr(os, 'register_at_fork', lambda **_: None)(after_in_child=_after_fork)
 
 
 def _read(name):
@@ -46,19 +48,19 @@ _FIND_FORKED = """
 """ % __name__
 
 
-def _openmp_flags():
-    """The flag for OpenMP where the compiler has it; threads are optional."""
-    if not _openmp_flags.tried:
-        _openmp_flags.works = bool(theano.config.cxx) and bool(
-            GCC_compiler.try_compile_tmp(
-                '#include <omp.h>\nint main() { return omp_get_max_threads()'
-                ' < 1; }', tmp_prefix='test_omp_',
-                flags=['-fopenmp'], try_run=False))
-        _openmp_flags.tried = True
-    return ['-fopenmp'] if _openmp_flags.works else []
+@functools.lru_cache(maxsize=None)
+def openmp_flags(cxx):
+    """The flag for OpenMP if the compiler `cxx` has it: threads are optional.
 
-
-_openmp_flags.tried = False
+    Asked in every process, so it is asked without compiling anything.
+    """
+    if not cxx:
+        return []
+    question = subprocess.run(
+        shlex.split(cxx) + ['-fopenmp', '-fsyntax-only', '-x', 'c++', '-'],
+        input=b'#include <omp.h>', stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    return ['-fopenmp'] if question.returncode == 0 else []
 
 
 class CKernel(gof.Op):
@@ -69,12 +71,12 @@ class CKernel(gof.Op):
     exception.
     """
 
+    # Equal if of the same class. Not empty: Theano 1.0.5 takes empty
+    # __props__ for a missing version, and would compile in every process.
+    __props__ = ('c_file',)
+
     #: File of the function template, beside this module.
     c_file = None
-
-    def c_call(self, node, inputs, outputs):
-        """The call, as C code; outputs are to be passed by address."""
-        raise gof.utils.MethodNotDefined('c_call', type(self))
 
     def c_headers(self):
         return ['<math.h>', '<string.h>', '<stdlib.h>']
@@ -86,9 +88,10 @@ class CKernel(gof.Op):
         return [_FIND_FORKED]
 
     def c_compile_args(self):
-        return ['-fno-trapping-math'] + _openmp_flags()
+        return ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
 
     def c_code(self, node, name, inputs, outputs, sub):
+        # c_call gives the call as C code, outputs passed by address.
         return "if (%s != 0) { %s }" % (self.c_call(node, inputs, outputs),
                                         sub['fail'])
 

@@ -17,7 +17,6 @@ class ClassMargin(CKernel):
     rival: the margin is -inf, the rival -1. A row with NaN has margin NaN.
     """
 
-    __props__ = ()
     c_file = 'class_margin.c'
 
     def c_call(self, node, inputs, outputs):

@@ -76,7 +76,6 @@ class PlaceClasses(CKernel):
     nothing.
     """
 
-    __props__ = ()
     c_file = 'pick_class.c'
 
     def c_call(self, node, inputs, outputs):

@@ -18,7 +18,8 @@ def _log_probabilities(logits):
     The largest logit is subtracted first, so nothing overflows. An infinite
     largest logit takes all the probability; equal ones share it.
     """
-    logits = logits.astype('float64')
+    # Contiguous rows are summed pairwise.
+    logits = np.ascontiguousarray(logits, dtype='float64')
     if not logits.size:
         return logits
     with np.errstate(all='ignore'):
@@ -50,7 +51,6 @@ def _as_targets(targets, logits):
 class _Kernel(CKernel):
     """What the Ops that call the C function have in common."""
 
-    __props__ = ()
     c_file = 'softmax_crossentropy.c'
 
     def c_call(self, node, inputs, outputs):
@@ -87,8 +87,8 @@ class SoftmaxCrossentropy(_Kernel):
             # but it has made the row's normaliser NaN as well.
         else:
             _check_dense(logits, targets)
-            loss = -product_numpy(targets, _log_probabilities(logits)
-                                  ).sum(axis=1)
+            costs = product_numpy(targets, _log_probabilities(logits))
+            loss = -np.ascontiguousarray(costs).sum(axis=1)
         output_storage[0][0] = loss.astype(logits.dtype)
 
     def infer_shape(self, node, input_shapes):
@@ -142,7 +142,7 @@ class SoftmaxCrossentropyGradient(_Kernel):
                              logits.shape[1])
         else:
             _check_dense(logits, targets)
-            dense = targets.astype('float64')
+            dense = np.ascontiguousarray(targets, dtype='float64')
         mass = dense.sum(axis=1, keepdims=True)
         with np.errstate(all='ignore'):
             slope = mass * np.exp(_log_probabilities(logits)) - dense
@@ -207,6 +207,7 @@ class LogSoftmax(gof.Op):
     """``log softmax(z_i)_j`` for every row ``i``."""
 
     __props__ = ()
+
 
     def make_node(self, logits):
         logits = rows.as_matrix(logits)

@@ -19,7 +19,6 @@ class TargetRank(CKernel):
     sorting: one read of every row.
     """
 
-    __props__ = ()
     c_file = 'target_rank.c'
 
     def c_call(self, node, inputs, outputs):

@@ -1,0 +1,70 @@
+"""Compile one training function and print how long that took, as JSON.
+
+    python benchmarks/compile_once.py CONTENDER LOSS
+
+compile_time.py runs this, in a fresh process each time.
+"""
+
+import time
+
+start = time.perf_counter()
+
+import importlib  # noqa: E402
+import json  # noqa: E402
+import sys  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+import cases  # noqa: E402
+
+contender = importlib.import_module('contenders.' + sys.argv[1])
+
+import theano  # noqa: E402: after ours, which makes it importable
+import theano.tensor as T  # noqa: E402
+
+from contenders.theano_functions import type_of  # noqa: E402
+
+imported = time.perf_counter()
+
+BATCH, INPUTS, HIDDEN, OUTPUTS = 128, 784, 256, 10
+
+
+def layer(x, inputs, outputs):
+    """The output of a layer, and its parameters."""
+    weights, bias = [
+        theano.shared(np.random.RandomState(3).normal(
+            size=shape, scale=0.1).astype('float32'))
+        for shape in [(inputs, outputs), (outputs,)]]
+    return T.dot(x, weights) + bias, [weights, bias]
+
+
+def network(loss, targets_type):
+    """Inputs, loss and updates of a network of two layers."""
+    x, t = T.matrix(), targets_type()
+    hidden, parameters = layer(x, INPUTS, HIDDEN)
+    scores, more = layer(T.nnet.relu(hidden), HIDDEN, OUTPUTS)
+    parameters += more
+    value = loss(scores, t)
+    gradients = theano.grad(value, parameters)
+    return [x, t], value, [(parameter, parameter - np.float32(0.01) * gradient)
+                           for parameter, gradient
+                           in zip(parameters, gradients)]
+
+
+def main():
+    loss = sys.argv[2]
+    _, targets = cases.data_of(cases.Case(
+        loss, cases.GRADIENT, '%dx%d' % (BATCH, OUTPUTS), 'float32'))
+    begun = time.perf_counter()
+    inputs, value, updates = network(contender.FORMULAS[loss],
+                                     type_of(targets))
+    built = time.perf_counter()
+    function = theano.function(inputs, value, updates=updates)
+    compiled = time.perf_counter()
+    function(np.zeros((BATCH, INPUTS), 'float32'), targets)  # it works
+    print(json.dumps({'import': imported - start, 'build': built - begun,
+                      'compile': compiled - built}))
+
+
+if __name__ == '__main__':
+    main()

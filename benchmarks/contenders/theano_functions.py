@@ -1,0 +1,53 @@
+"""What the two contenders that use Theano share."""
+
+from functools import lru_cache
+
+import numpy as np
+import theano
+import theano.tensor as T
+from theano.gof.cmodule import gcc_version
+
+from cases import GRADIENT
+
+
+def versions():
+    return {'Theano': theano.__version__, 'NumPy': np.__version__,
+            'g++': gcc_version()}
+
+
+def compiler(formulas):
+    """Make the function `prepare` of a contender.
+
+    Parameters
+    ----------
+    formulas : dict of str to function
+        For each loss what makes the scalar expression of scores and targets.
+
+    Returns
+    -------
+    function
+    """
+    @lru_cache(maxsize=None)
+    def compiled(loss, kind, scores_type, targets_type):
+        theano.config.floatX = scores_type.dtype
+        scores, targets = scores_type(), targets_type()
+        outputs = [formulas[loss](scores, targets)]
+        if kind == GRADIENT:
+            outputs.append(theano.grad(outputs[0], scores))
+        return theano.function([scores, targets], outputs)
+
+    def prepare(case, scores, targets):
+        # compiled once for all sizes, as a user's function is
+        function = compiled(case.loss, case.kind,
+                            type_of(scores), type_of(targets))
+        return lambda: function(scores, targets)
+
+    return prepare
+
+
+def type_of(array):
+    return T.TensorType(str(array.dtype), (False,) * array.ndim)
+
+
+def as_arrays(result):
+    return result

@@ -1,0 +1,86 @@
+"""What the contenders that use PyTorch share."""
+
+import os
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cases import GRADIENT
+
+torch.set_num_threads(int(os.environ['OMP_NUM_THREADS']))
+
+
+def versions():
+    return {'PyTorch': torch.__version__, 'NumPy': np.__version__}
+
+
+def binary_hinge(z, t):
+    return F.relu(1 - z * (2 * t - 1)).mean()
+
+
+def multiclass_hinge(z, t):
+    # F.multi_margin_loss is another loss: it sums over the wrong classes
+    t = t[:, None]
+    best_wrong = z.scatter(1, t, -torch.inf).max(1, keepdim=True).values
+    return F.relu(best_wrong - z.gather(1, t) + 1).mean()
+
+
+def top1(z, t):
+    return (z.argmax(1) == t).to(z.dtype).mean()
+
+
+def top5(z, t):
+    best = z.topk(5, 1).indices
+    return (best == t[:, None]).any(1).to(z.dtype).mean()
+
+
+FORMULAS = {
+    'softmax_indices': F.cross_entropy,
+    'softmax_dense': F.cross_entropy,
+    'sigmoid': F.binary_cross_entropy_with_logits,
+    'squared_error': F.mse_loss,
+    'huber': F.huber_loss,
+    'binary_hinge': binary_hinge,
+    'multiclass_hinge': multiclass_hinge,
+    'top1': top1,
+    'top5': top5,
+}
+
+
+def call_of(formula, case, scores, targets):
+    """What a training loop, or a validation loop, does with a loss.
+
+    Parameters
+    ----------
+    formula : function
+        The loss of scores and targets.
+    case : Case
+    scores, targets : NumPy arrays
+
+    Returns
+    -------
+    function
+    """
+    z, t = torch.from_numpy(scores), torch.from_numpy(targets)
+    if not t.is_floating_point():
+        t = t.long()  # PyTorch takes no other class indices
+
+    def value():
+        with torch.no_grad():
+            return [formula(z, t)]
+
+    def value_and_gradient():
+        z.grad = None
+        loss = formula(z, t)
+        loss.backward()
+        return [loss, z.grad]
+
+    if case.kind == GRADIENT:
+        z.requires_grad_()
+        return value_and_gradient
+    return value
+
+
+def as_arrays(result):
+    return [tensor.detach().numpy() for tensor in result]

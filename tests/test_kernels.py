@@ -1,0 +1,434 @@
+"""The C kernels against their NumPy forms, and as citizens of a process."""
+
+import functools
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import lasagne_objectives as objectives
+import theano
+import theano.tensor as T
+from lasagne_objectives.kernels import (
+    c_kernel, class_margin, elementwise, merge, pick_class, softmax_crossentropy,
+    softmax_log_odds, sweep, target_rank)
+
+PYTHON = theano.Mode(linker='py', optimizer=None)
+COMPILED = theano.compile.mode.get_mode('FAST_RUN')
+UNMERGED = COMPILED.excluding('lasagne_objectives')
+
+# Rows and classes: none, one, fewer and more than a block, two paths, many.
+SHAPES = [(0, 3), (5, 1), (1, 2), (37, 10), (16, 48), (7, 49), (33, 300), (3, 50000)]
+
+LAYOUTS = {
+    'C': np.ascontiguousarray,
+    'Fortran': np.asfortranarray,
+    'backwards': lambda a: np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1],
+    'every other column': lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    'every other row': lambda a: np.repeat(a, 2, axis=0)[::2]}
+
+
+def data(shape, dtype, seed=0):
+    """Logits with ties, infinities and NaN; one-hot and soft targets; gradients."""
+    rng = np.random.RandomState(seed)
+    rows, classes = shape
+    z = np.round(rng.randn(rows, classes) * 20, 1).astype(dtype)
+    indices = rng.randint(0, classes, rows)
+    soft = rng.rand(rows, classes).astype(dtype)
+    soft[soft < 0.5] = 0
+    if rows > 4 and classes > 1:
+        z[0, 0], z[1, 1], z[2, 0], z[3] = -np.inf, np.inf, np.nan, -np.inf
+        z[4] = 1e4
+        soft[~np.isfinite(z)] = 0
+    return z, indices, soft, rng.randn(rows).astype(dtype)
+
+
+def row_kernels(z, indices, soft, gradient):
+    others = T.cast(T.maximum(indices, 1) - 1, 'uint8')
+    return [
+        softmax_crossentropy.softmax_crossentropy(z, indices),
+        softmax_crossentropy.softmax_crossentropy(z, soft),
+        softmax_crossentropy.softmax_crossentropy_gradient(z, indices, gradient),
+        softmax_crossentropy.softmax_crossentropy_gradient(z, soft, gradient),
+        class_margin.class_margin(z, indices),
+        class_margin.ClassMargin()(z, indices)[1],
+        target_rank.target_rank(z, indices),
+        pick_class.pick_class(z, indices),
+        pick_class.pick_class_or_zero(z, indices - 1),
+        pick_class.place_classes(z, (indices, gradient), (others, gradient))]
+
+
+@functools.lru_cache(maxsize=None)
+def row_function(dtype, mode):
+    inputs = [T.matrix(dtype=dtype), T.lvector(), T.matrix(dtype=dtype), T.vector(dtype=dtype)]
+    return theano.function(inputs, row_kernels(*inputs), mode=mode)
+
+
+def assert_agree(got, expected, dtype, roundings=8):
+    """Equal to a few roundings of the larger of 1 and the row's largest number."""
+    assert got.dtype == expected.dtype and got.shape == expected.shape
+    finite = np.isfinite(expected)
+    scale = np.maximum(1, np.abs(np.where(finite, expected, 0)).max(initial=0))
+    np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, expected))
+    np.testing.assert_allclose(got[finite], expected[finite], rtol=roundings * np.finfo(dtype).eps, atol=roundings * np.finfo(dtype).eps * scale)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('shape', SHAPES, ids=str)
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_row_kernels_agree_with_numpy(dtype, shape, layout):
+    z, indices, soft, gradient = data(shape, dtype)
+    z, soft = LAYOUTS[layout](z), LAYOUTS[layout](soft)
+    for got, expected in zip(row_function(dtype, COMPILED)(z, indices, soft, gradient),
+                             row_function(dtype, PYTHON)(z, indices, soft, gradient)):
+        assert_agree(got, expected, dtype)
+
+
+@pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
+@pytest.mark.parametrize('shape, indices, soft, gradient', [
+    ((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))], ids=str)
+def test_row_kernels_refuse_shapes_that_differ(shape, indices, soft, gradient, mode):
+    with pytest.raises(ValueError):
+        row_function('float32', mode)(np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'), np.ones(gradient, 'float32'))
+
+
+@pytest.mark.parametrize('kernel, bad', [
+    (softmax_crossentropy.log_softmax, T.fvector()), (softmax_crossentropy.log_softmax, T.imatrix()),
+    (softmax_log_odds.softmax_log_odds, T.ftensor3()),
+    (functools.partial(target_rank.target_rank, T.fmatrix()), T.fvector()),
+    (functools.partial(target_rank.target_rank, T.fmatrix()), T.imatrix())])
+def test_row_kernels_refuse_other_types(kernel, bad):
+    with pytest.raises(TypeError, match='expected a'):
+        kernel(bad)
+
+
+# Element-wise -------------------------------------------------------------
+
+ELEMENTWISE = {
+    'binary_crossentropy': lambda p, t: objectives.binary_crossentropy(T.nnet.sigmoid(p), t),
+    'squared_error': objectives.squared_error,
+    'huber_loss': objectives.huber_loss,
+    'binary_hinge_loss': lambda p, t: objectives.binary_hinge_loss(p, t, log_odds=True)}
+
+AGGREGATES = {
+    'mean': lambda loss, w: objectives.aggregate(loss),
+    'weighted sum': lambda loss, w: objectives.aggregate(loss, w, 'sum'),
+    'normalized': lambda loss, w: objectives.aggregate(loss, w, 'normalized_sum'),
+    'not': lambda loss, w: loss}
+
+
+@functools.lru_cache(maxsize=None)
+def elementwise_function(dtype, mode):
+    p, t, w = T.matrix(dtype=dtype), T.imatrix(), T.matrix(dtype=dtype)
+    outputs = []
+    # Each way of aggregating with another loss: every pair would take long to compile.
+    for loss, total in zip(ELEMENTWISE.values(), AGGREGATES.values()):
+        value = total(loss(p, t), w)
+        outputs += [value, theano.grad(value.sum(), p)]
+    return theano.function([p, t, w], outputs, mode=mode)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_sweeps_agree_with_numpy(dtype, layout):
+    rng = np.random.RandomState(1)
+    for shape in [(1, 1), (5, 1), (1, 7), (37, 10), (70, 999)]:
+        p = LAYOUTS[layout]((rng.randn(*shape) * 30).astype(dtype))
+        t = LAYOUTS['C'](rng.randint(0, 2, shape).astype('int32'))
+        w = LAYOUTS[layout](rng.rand(*shape).astype(dtype))
+        for got, expected in zip(elementwise_function(dtype, COMPILED)(p, t, w), elementwise_function(dtype, PYTHON)(p, t, w)):
+            # Sums of up to 70 000 numbers, in another order.
+            assert_agree(got, expected, dtype, roundings=64)
+
+
+def sweeps(function):
+    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, sweep.Sweep)]
+
+
+@pytest.mark.parametrize('loss', ELEMENTWISE)
+def test_an_aggregated_loss_and_its_gradient_are_one_sweep(loss):
+    p, t, w = T.fmatrix(), T.imatrix(), T.fmatrix()
+    for total in AGGREGATES.values():
+        value = total(ELEMENTWISE[loss](p, t), w)
+        outputs = [value, theano.grad(value.sum(), p)]
+        rewritten = rewrite([p, t, w], outputs, COMPILED)
+        large = [node for node in rewritten if isinstance(node.op, T.elemwise.Elemwise) and node.outputs[0].broadcastable == (False, False)]
+        assert large == []
+        assert len([node for node in rewritten if isinstance(node.op, sweep.Sweep)]) == 1
+        assert not any(isinstance(node.op, sweep.Sweep) for node in rewrite([p, t, w], outputs, UNMERGED))
+
+
+def test_softmax_and_its_gradient_are_one_sweep():
+    z, t = T.fmatrix(), T.ivector()
+    loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t).mean()
+    names = [type(node.op).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], COMPILED)]
+    assert names.count('SoftmaxCrossentropyWithGradient') == 1
+    assert 'SoftmaxCrossentropy' not in names and 'SoftmaxCrossentropyGradient' not in names
+    separate = [type(node.op).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], UNMERGED)]
+    assert 'SoftmaxCrossentropy' in separate and 'SoftmaxCrossentropyGradient' in separate
+
+
+def rewrite(inputs, outputs, mode):
+    """The nodes of a graph after the rewrites of a mode, without compiling."""
+    inputs, outputs = theano.gof.graph.clone(inputs, outputs)
+    fgraph = theano.gof.FunctionGraph(inputs, outputs, clone=False)
+    with theano.configparser.change_flags(compute_test_value='off'):
+        mode.optimizer.optimize(fgraph)
+    return fgraph.toposort()
+
+
+def test_a_gradient_weighted_by_the_loss_is_not_merged():
+    """It cannot be known before the loss is."""
+    z, t, p, q = T.fmatrix(), T.ivector(), T.fmatrix(), T.fmatrix()
+    rows = objectives.categorical_crossentropy(T.nnet.softmax(z), t)
+    loss = T.sqr(rows.sum())
+    names = [type(node.op).__name__ for node in rewrite([z, t], [rows, theano.grad(loss, z)], COMPILED)]
+    assert 'SoftmaxCrossentropyWithGradient' not in names
+    total = T.sqr(objectives.squared_error(p, q).sum())
+    assert sum(isinstance(node.op, sweep.Sweep) for node in rewrite([p, q], [total, theano.grad(total, p)], COMPILED)) >= 1
+
+
+@pytest.mark.parametrize('pattern', [(True, False), (False, True), (True, True)], ids=['row', 'column', 'single'])
+def test_sweeps_broadcast(pattern):
+    p, t = T.fmatrix(), T.TensorType('float32', pattern)()
+    loss = objectives.squared_error(p, t).mean()
+    rng = np.random.RandomState(2)
+    x = rng.randn(6, 5).astype('float32')
+    y = rng.randn(*[1 if one else n for n, one in zip((6, 5), pattern)]).astype('float32')
+    merged, separate = [theano.function([p, t], [loss, theano.grad(loss, p)], mode=mode) for mode in (COMPILED, PYTHON)]
+    assert len(sweeps(merged)) == 1
+    for order in np.ascontiguousarray, np.asfortranarray:
+        for got, expected in zip(merged(order(x), y), separate(order(x), y)):
+            assert_agree(got, expected, 'float32')
+    if not all(pattern):
+        with pytest.raises(ValueError, match='mis-match'):
+            merged(x, np.ones([n and 1 if one else n + 1 for n, one in zip((6, 5), pattern)], 'float32'))
+
+
+def test_sweep_of_a_three_dimensional_view():
+    p, t = T.ftensor3(), T.ftensor3()
+    loss = objectives.huber_loss(p, t, delta=0.5).sum()
+    functions = [theano.function([p, t], [loss, theano.grad(loss, p)], mode=mode) for mode in (COMPILED, PYTHON)]
+    x = np.random.RandomState(3).randn(2, 4, 5, 6).astype('float32')
+    for view in x[0], x[0].T.copy().T, x[1, ::-1], x[:, :, :, 2].transpose(1, 0, 2):
+        for got, expected in zip(*[f(view, view[::-1]) for f in functions]):
+            assert_agree(got, expected, 'float32')
+
+
+def test_more_elements_than_an_int_counts():
+    """Of one number seen many times: nothing of that size is allocated."""
+    p = T.fmatrix()
+    function = theano.function([p], objectives.squared_error(p, 1).sum(), mode=COMPILED)
+    assert len(sweeps(function)) == 1
+    shape = (2 ** 16 + 1, 2 ** 15)
+    assert function(np.broadcast_to(np.float32(3), shape)) == 4. * shape[0] * shape[1]
+
+
+@pytest.mark.parametrize('sums', [0, 1, 2])
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_sweep_agrees_with_numpy(dtype, sums):
+    z, t = T.matrix(dtype=dtype), T.matrix(dtype=dtype)
+    results = [elementwise.sigmoid_crossentropy(z, t), elementwise.sigmoid_residual(z, t)]
+    op = sweep.Sweep(sweep.composite([z, t], results), (dtype,) * sums)
+    outputs = op(z, t) + [op(z, t)[1].shape]
+    rng = np.random.RandomState(4)
+    x, y = (rng.randn(21, 30) * 40).astype(dtype), rng.rand(21, 30).astype(dtype)
+    for got, expected in zip(*[theano.function([z, t], outputs, mode=mode)(x, y) for mode in (COMPILED, PYTHON)]):
+        assert_agree(got, expected, dtype)
+
+
+def test_sweep_of_one_result_in_numpy():
+    z = T.dmatrix()
+    op = sweep.Sweep(sweep.composite([z], [elementwise.positive_part(z)]), ('float64',))
+    assert theano.function([z], op(z), mode=PYTHON)([[1., -2.], [3., 0.]]) == 4
+
+
+# Derivatives ---------------------------------------------------------------
+
+def differentiable_kernels(indices):
+    ones = np.ones(4)
+    return {
+        'cross-entropy of indices': lambda z: softmax_crossentropy.softmax_crossentropy(z, indices),
+        'cross-entropy of dense': softmax_crossentropy.softmax_crossentropy,
+        'its gradient, indices': lambda z, g: softmax_crossentropy.softmax_crossentropy_gradient(z, indices, g[:, 0]),
+        'its gradient, dense': lambda z, t: softmax_crossentropy.softmax_crossentropy_gradient(z, t, ones),
+        'log softmax': softmax_crossentropy.log_softmax,
+        'log-odds': softmax_log_odds.softmax_log_odds,
+        'gradient of log-odds': softmax_log_odds.softmax_log_odds_gradient,
+        'margin': lambda z: class_margin.class_margin(z, indices),
+        'pick': lambda z: pick_class.pick_class(z, indices),
+        'pick or zero': lambda z: pick_class.pick_class_or_zero(z, indices - 1),
+        'place': lambda z, g: pick_class.place_classes(z, (indices, g[:, 0]), (indices - 1, g[:, 1])),
+        'product': elementwise.product, 'xlogy': elementwise.xlogy, 'xdivy': elementwise.xdivy,
+        'sigmoid cross-entropy': elementwise.sigmoid_crossentropy, 'sigmoid residual': elementwise.sigmoid_residual,
+        'squared difference': elementwise.squared_difference, 'log-odds of p': elementwise.log_odds_of_probability,
+        'positive part': elementwise.positive_part, 'huber': elementwise.huber}
+
+
+INDICES = np.array([0, 2, 1, 2])
+KERNELS = differentiable_kernels(INDICES)
+
+
+def points(name):
+    """Inside the domains of all kernels, away from their kinks."""
+    rng = np.random.RandomState(5)
+    count = KERNELS[name].__code__.co_argcount if hasattr(KERNELS[name], '__code__') else getattr(
+        getattr(KERNELS[name], 'scalar_op', None), 'nin', 2 if name in ('cross-entropy of dense', 'gradient of log-odds') else 1)
+    return [rng.uniform(0.1, 0.9, (4, 3)) for _ in range(count)]
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_derivatives(name):
+    theano.gradient.verify_grad(KERNELS[name], points(name), rng=np.random.RandomState(6), mode=PYTHON)
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_second_derivatives(name):
+    def gradient(*inputs):
+        result = KERNELS[name](*inputs)
+        weights = np.random.RandomState(7).rand(*((4, 3) if result.ndim == 2 else (4,)))
+        gradients = theano.grad((result * weights).sum(), list(inputs), disconnected_inputs='ignore')
+        return sum(g.sum(axis=1) * (k + 1) for k, g in enumerate(gradients))
+    theano.gradient.verify_grad(gradient, points(name), rng=np.random.RandomState(8), mode=PYTHON)
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_directional_derivatives(name):
+    """R_op against L_op: one is the transpose of the other."""
+    values = points(name)
+    inputs = [T.dmatrix() for _ in values]
+    directions = [np.random.RandomState(9 + k).rand(4, 3) for k in range(len(values))]
+    result = KERNELS[name](*inputs)
+    weights = np.random.RandomState(10).rand(*((4, 3) if result.ndim == 2 else (4,)))
+    forward = (T.Rop(result, inputs, [T.constant(d) for d in directions]) * weights).sum()
+    backward = sum((g * d).sum() for g, d in zip(
+        theano.grad((result * weights).sum(), inputs, disconnected_inputs='ignore'), directions))
+    got, expected = theano.function(inputs, [forward, backward], mode=PYTHON)(*values)
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_a_direction_that_does_not_move_has_no_derivative(name):
+    inputs = [T.dmatrix() for _ in points(name)]
+    node = KERNELS[name](*inputs).owner
+    assert set(node.op.R_op(node.inputs, [None] * len(node.inputs))) == {None}
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_shapes_are_inferred(name):
+    inputs = [T.dmatrix() for _ in points(name)]
+    result = KERNELS[name](*inputs)
+    node = result.owner
+    shapes = [tuple(v.shape[i] for i in range(v.ndim)) for v in node.inputs]
+    inferred = node.op.infer_shape(node, shapes)[0]
+    got = theano.function(inputs, T.stack(list(inferred)), mode=PYTHON, on_unused_input='ignore')(*points(name))
+    assert tuple(got) == theano.function(inputs, result, mode=PYTHON)(*points(name)).shape
+
+
+# A process -------------------------------------------------------------------
+
+ALL_LOSSES = """
+import hashlib, os, sys
+import numpy as np
+import lasagne_objectives as lo
+import theano, theano.tensor as T
+rng = np.random.RandomState(0)
+z, w = rng.randn(700, 130).astype('float32') * 9, rng.rand(700, 130).astype('float32')
+t, b = rng.randint(0, 130, 700), rng.randint(0, 2, (700, 130))
+Z, W, I, B = T.fmatrix(), T.fmatrix(), T.lvector(), T.lmatrix()
+losses = [lo.categorical_crossentropy(T.nnet.softmax(Z), I), lo.binary_crossentropy(T.nnet.sigmoid(Z), B),
+          lo.multiclass_hinge_loss(Z, I)]
+outputs = [lo.categorical_accuracy(Z, I, top_k=5)]
+for loss in losses:
+    outputs += [loss.sum(), theano.grad(loss.sum(), Z)]
+function = theano.function([Z, W, I, B], outputs, on_unused_input='ignore')
+def run():
+    return function(z, w, t, b)
+def digest(_=None):
+    return hashlib.sha256(b''.join(np.ascontiguousarray(r).tobytes() for r in run())).hexdigest()
+"""
+
+
+def run_script(script, flags='', **environment):
+    """What a script prints, in a process of its own."""
+    own = dict(os.environ, THEANO_FLAGS=','.join(filter(None, [os.environ.get('THEANO_FLAGS', ''), 'floatX=float32', flags])))
+    own.update(environment)
+    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', ALL_LOSSES + textwrap.dedent(script)], env=own, timeout=300,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    assert len({run_script('print(digest())', OMP_NUM_THREADS=n) for n in '127'}) == 1
+
+
+def test_a_forked_child_can_run_the_kernels_too():
+    """The threads of its parent do not exist in it; waiting for them would hang."""
+    assert run_script("""
+        import multiprocessing
+        before = digest()
+        with multiprocessing.get_context('fork').Pool(2) as pool:
+            print(set(pool.map_async(digest, range(2)).get(60)) == {before})
+        """, OMP_NUM_THREADS='2') == 'True'
+
+
+def test_denormals_and_memory_of_the_process_stay():
+    """Ten thousand calls neither leak nor turn denormal numbers off."""
+    assert run_script("""
+        def resident():
+            with open('/proc/self/statm') as statm:
+                return int(statm.read().split()[1]) * os.sysconf('SC_PAGESIZE')
+        z, w, t, b = z[:8], w[:8], t[:8], b[:8]
+        for _ in range(1000):
+            run()
+        before = resident()
+        for _ in range(10000):
+            run()
+        print(resident() - before < 2 ** 20, np.float32(1e-40) / np.float32(2) > 0)
+        """) == 'True True'
+
+
+def test_no_flags_that_change_the_arithmetic_of_the_process():
+    flags = ' '.join(c_kernel.CKernel().c_compile_args())
+    assert not any(word in flags for word in ('fast-math', 'Ofast', 'unsafe', 'finite'))
+
+
+@pytest.mark.parametrize('flags, script', [
+    ('cxx=', ''),
+    ('gcc.cxxflags=-march=x86-64', ''),
+    # What the test of the compiler would find where it has none.
+    ('gcc.cxxflags=-march=native -fno-openmp', '')], ids=['without a compiler', 'without AVX', 'without OpenMP'])
+def test_less_of_a_compiler_gives_the_same_numbers(flags, script, tmp_path):
+    save = "np.savez(%r, *run())"
+    paths = [str(tmp_path / name) for name in ('full.npz', 'less.npz')]
+    run_script(save % paths[0])
+    run_script(textwrap.dedent(script) + save % paths[1], flags=flags)
+    full, less = [np.load(path) for path in paths]
+    for name in full.files:
+        np.testing.assert_allclose(less[name], full[name], rtol=2e-5, atol=1e-7)
+
+
+def test_without_a_compiler_nothing_is_merged(monkeypatch):
+    monkeypatch.setattr(theano.config, 'cxx', '')
+    z, t = T.fmatrix(), T.ivector()
+    loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t).mean()
+    assert not any('WithGradient' in str(node.op) for node in rewrite([z, t], [loss, theano.grad(loss, z)], COMPILED))
+    assert isinstance(merge.MergeSweeps(), theano.gof.Optimizer)
+
+
+def test_debug_mode_finds_nothing():
+    """It compares C with NumPy, checks views, memory and every rewrite."""
+    z, i, b = T.dmatrix(), T.lvector(), T.dmatrix()
+    losses = [objectives.categorical_crossentropy(T.nnet.softmax(z), i), objectives.binary_crossentropy(T.nnet.sigmoid(z), b),
+              objectives.multiclass_hinge_loss(z, i), objectives.squared_error(z, b)]
+    outputs = [objectives.aggregate(objectives.categorical_accuracy(z, i))]
+    for loss in losses:
+        outputs += [loss.mean(), theano.grad(loss.mean(), z)]
+    function = theano.function([z, i, b], outputs, mode=theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True,
+                                                                                         stability_patience=1))
+    rng = np.random.RandomState(11)
+    assert np.isfinite(function(rng.randn(4, 3), np.array([0, 2, 1, 1]), rng.rand(4, 3))[1])
