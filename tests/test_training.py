@@ -31,7 +31,7 @@ def test_training_on_saturating_inputs(task, mode):
 
 
 def test_the_figure_is_drawn(tmp_path, monkeypatch):
-    """With fewer epochs and hidden units than the real one."""
+    """With fewer epochs than the real one."""
     monkeypatch.setattr(training, 'EPOCHS', 3)
     monkeypatch.setattr(training.train, '__defaults__', (3,))
     filename = tmp_path / 'figure.png'

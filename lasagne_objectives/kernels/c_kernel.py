@@ -17,13 +17,9 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _forked = ctypes.c_int(0)
 forked_address = ctypes.addressof(_forked)
 
-
-def _after_fork():
-    _forked.value = 1
-
-
 # Where there is no fork (Windows) there is nothing to register.
-getattr(os, 'register_at_fork', lambda **_: None)(after_in_child=_after_fork)
+getattr(os, 'register_at_fork', dict)(
+    after_in_child=functools.partial(setattr, _forked, 'value', 1))
 
 
 def _read(name):
