@@ -16,7 +16,7 @@ example:
 
 test:
 	@bash .ci/setup tests
-	$(python) -m pytest --numprocesses 2 --cov --cov-fail-under 100 $(ARGS)
+	$(python) -m pytest --numprocesses 2 --dist loadfile --cov --cov-fail-under 100 $(ARGS)
 
 docs:
 	@bash .ci/setup docs

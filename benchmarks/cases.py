@@ -37,7 +37,7 @@ SIZES = ROW_SIZES + ['1000000']
 
 
 def shape_of(size):
-    """``'8192x1000'`` as a tuple of numbers."""
+    """Read ``'8192x1000'`` as a tuple of numbers."""
     return tuple(int(length) for length in size.split('x'))
 
 

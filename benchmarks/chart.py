@@ -8,6 +8,7 @@ took, relative to us.
 """
 
 import argparse
+from collections import OrderedDict
 import json
 import os
 
@@ -91,8 +92,7 @@ def draw(report, dtype, threads):
         raise SystemExit("the file has no timings of ours for %s and %d "
                          "threads; --dtype and --threads name others"
                          % (dtype, threads))
-    sizes = sorted({row['size'] for row in rows}, key=[
-        row['size'] for row in rows].index)
+    sizes = OrderedDict.fromkeys(row['size'] for row in rows)
     panels = [[row for row in rows if row['size'] == size] for size in sizes]
     figure = Figure(figsize=(9, 1.2 + sum(0.8 + 0.26 * len(panel)
                                           for panel in panels)),
@@ -105,9 +105,10 @@ def draw(report, dtype, threads):
         axes.tick_params(labelbottom=True)
     all_axes[-1].set_xlabel('time relative to lasagne_objectives, whose own '
                             'is in brackets')
-    figure.suptitle('Value and gradient of the mean, or accuracy: %s, %d '
-                    'threads\n%s, %s' % (dtype, threads, report['cpu'],
-                                         report['date']), fontsize='medium')
+    figure.suptitle('Value and gradient of the mean, or accuracy: %s, '
+                    'threads: %d\n%s, %s' % (
+                        dtype, threads, report['cpu'], report['date']),
+                    fontsize='medium')
     handles = {label: handle for axes in all_axes for handle, label
                in zip(*axes.get_legend_handles_labels())}
     labels = [style[0] for style in STYLES.values() if style[0] in handles]

@@ -1,7 +1,9 @@
 """No computing: a copy that moves as many bytes as the case must.
 
-Nobody can be faster where the memory is the limit. Half of the bytes are read
-and half are written; PyTorch's copy, because it uses several threads.
+Half of the bytes are read and half are written, into memory that is there
+already. Writing costs more than reading, so a case that reads more than it
+writes can be faster where the memory is the limit. PyTorch's copy, because it
+uses several threads.
 """
 
 import numpy as np

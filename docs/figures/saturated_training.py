@@ -1,12 +1,12 @@
-"""Train on inputs a thousand times too large, with a learning rate a thousand times too large, and watch the loss.
+"""Train on inputs a thousand times too large, with a large learning rate, and watch the loss.
 
-Everybody does that once: the images were never scaled. The hidden layer saturates, the logits reach the thousands, the softmax is exactly
+Everybody does that once: the images were never scaled. The hidden layer saturates, the logits reach the hundreds, the softmax is exactly
 0 and 1. A loss that takes the logarithm of that is infinite, its gradient is NaN, and so is every parameter after that step. A loss that
 is computed from the logits is as large as the mistake is, and training goes on.
 
 Run it to draw docs/figures/saturated_training.png; tests/test_training.py runs the same training.
 """
-import lasagne_objectives as lo  # before theano, which it makes importable
+import lasagne_objectives  # before theano, which it makes importable
 
 import os
 
@@ -15,7 +15,7 @@ import theano
 import theano.tensor as T
 from sklearn.datasets import load_digits
 
-EPOCHS, BATCH, HIDDEN, CLASSES, RATE = 50, 256, 32, 10, 100.
+EPOCHS, BATCH, HIDDEN, RATE = 50, 256, 32, 5.
 
 
 def plain_categorical_crossentropy(predictions, targets):
@@ -23,73 +23,54 @@ def plain_categorical_crossentropy(predictions, targets):
     return -T.log(predictions[T.arange(targets.shape[0]), targets])
 
 
-def plain_binary_crossentropy(predictions, targets):
-    return -targets * T.log(predictions) - (1 - targets) * T.log(1 - predictions)
-
-
-def one_hot(labels):
-    return T.extra_ops.to_one_hot(labels, CLASSES)
-
-
-# Output layer, our loss, the plain one. The last batch is padded to full size, so each takes a slice of the layer's output.
-TASKS = {
-    'softmax': (T.nnet.softmax, lo.categorical_crossentropy, plain_categorical_crossentropy),
-    'sigmoid': (lambda z: 1 / (1 + T.exp(-z)),
-                lambda p, t: lo.binary_crossentropy(p, one_hot(t)),
-                lambda p, t: plain_binary_crossentropy(p, one_hot(t).astype(p.dtype))),
-}
+LOSSES = {'lasagne_objectives': lasagne_objectives.categorical_crossentropy, 'plain Theano': plain_categorical_crossentropy}
 
 
 def batches():
-    """The digits times 1000, in batches of one size, with the number of rows of each that are data."""
+    """The digits times 1000, in batches of one size: the last one is padded, with more images than labels."""
     images, labels = load_digits(return_X_y=True)
     order = np.random.RandomState(0).permutation(len(labels))
     images, labels = images[order].astype('float32') * 1000, labels[order].astype('int32')
-    for start in range(0, len(labels), BATCH):
-        rows = images[start:start + BATCH]
-        padding = np.zeros((BATCH - len(rows), rows.shape[1]), rows.dtype)
-        yield np.concatenate([rows, padding]), labels[start:start + BATCH]
+    images = np.concatenate([images, np.zeros((-len(images) % BATCH, images.shape[1]), 'float32')])
+    return [(images[start:start + BATCH], labels[start:start + BATCH]) for start in range(0, len(images), BATCH)]
 
 
 @theano.change_flags(floatX='float32')
-def training_step(task, ours, mode):
+def training_step(loss_function, mode):
     """The compiled function that makes a step of gradient descent and gives the batch's loss, all in float32 as on a GPU."""
-    layer, our_loss, plain_loss = TASKS[task]
     random = np.random.RandomState(1)
     parameters = [theano.shared(a.astype('float32')) for a in (random.randn(64, HIDDEN) / 8, np.zeros(HIDDEN),
-                                                               random.randn(HIDDEN, CLASSES) / 6, np.zeros(CLASSES))]
+                                                               random.randn(HIDDEN, 10) / 6, np.zeros(10))]
     w1, b1, w2, b2 = parameters
     images, labels = T.fmatrix('images'), T.ivector('labels')
-    predictions = layer(T.dot(T.tanh(T.dot(images, w1) + b1), w2) + b2)[:labels.shape[0]]
-    loss = (our_loss if ours else plain_loss)(predictions, labels).mean()
+    outputs = T.nnet.softmax(T.dot(T.tanh(T.dot(images, w1) + b1), w2) + b2)
+    loss = loss_function(outputs[:labels.shape[0]], labels).mean()  # of the images, not of the padding
     updates = [(p, T.cast(p - RATE * g, p.dtype)) for p, g in zip(parameters, theano.grad(loss, parameters))]
     return theano.function([images, labels], loss, updates=updates, mode=mode)
 
 
-def train(task, ours, mode, epochs=EPOCHS):
-    """The mean loss of every epoch."""
-    step, data = training_step(task, ours, mode), list(batches())
+def train(name, mode, epochs=None):
+    """The loss of every step."""
+    step, data = training_step(LOSSES[name], mode), batches()
     with np.errstate(all='ignore'):  # in Python NumPy would warn of what the figure is about
-        return [float(np.mean([step(*batch) for batch in data])) for _ in range(epochs)]
+        return np.array([float(step(*batch)) for _ in range(epochs or EPOCHS) for batch in data])
 
 
 def draw(filename):
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(9, 6))
-    for row, task in zip(figure.subplots(2, 2, sharex=True, sharey='row'), TASKS):
-        for axes, mode in zip(row, ('FAST_RUN', 'FAST_COMPILE')):
-            for ours, label, style in ((True, 'lasagne_objectives', 'C0-'), (False, 'the formula in plain Theano', 'C3-')):
-                losses = np.array(train(task, ours, mode))
-                epochs = np.arange(1, EPOCHS + 1)
-                axes.plot(epochs, losses, style, label=label)
-                if not np.isfinite(losses).all():
-                    first = np.argmin(np.isfinite(losses))
-                    axes.axvspan(first + 1, EPOCHS, color='C3', alpha=.15, label='NaN from epoch %d' % (first + 1))
-            axes.set_title('%s, %s' % (task, mode))
-            axes.legend(loc='upper right')
-        row[0].set_ylabel('training loss')
-    for axes in row:
-        axes.set_xlabel('epoch')
+    figure = Figure(figsize=(9, 3.5))
+    for axes, mode in zip(figure.subplots(1, 2, sharey=True), ('FAST_RUN', 'FAST_COMPILE')):
+        for (name, colour, width) in (('lasagne_objectives', 'C0', 1), ('plain Theano', 'C3', 3)):
+            losses = train(name, mode)
+            steps = np.arange(1, len(losses) + 1)
+            axes.plot(steps, losses, colour, linewidth=width, label=name)
+            if np.isnan(losses).any():
+                end = np.argmax(~np.isfinite(losses))  # where it stops being a number
+                axes.plot(steps[max(end - 1, 0)], losses[max(end - 1, 0)], 'X', color=colour, markersize=10)
+                axes.axvspan(steps[end], steps[-1], color=colour, alpha=.1, label='plain Theano is inf or NaN')
+        axes.set(title=mode, xlabel='training step', xscale='log')
+        axes.legend(loc='upper right')
+    axes.figure.axes[0].set_ylabel('loss of the batch')
     figure.tight_layout()
     figure.savefig(filename, dpi=100)
 
