@@ -103,6 +103,8 @@ def test_bad_options_are_refused(arguments):
 def modules(monkeypatch):
     """The modules of the benchmarks, which scripts find in their folder."""
     monkeypatch.syspath_prepend(BENCHMARKS)
+    # the tests have a module of this name too; it comes back afterwards
+    monkeypatch.delitem(sys.modules, 'cases', raising=False)
     before = set(sys.modules)
     import cases
     import cpu
