@@ -7,6 +7,7 @@ python = .venv/bin/python
 help:
 	@echo "make example  train a network on handwritten digits, with a picture"
 	@echo "make test     run all tests, with coverage"
+	@echo "make bench    time the losses beside PyTorch, JAX and plain Theano"
 	@echo "make docs     build the documentation into docs/_build/html"
 	@echo "make clean    remove all that these made"
 
@@ -22,9 +23,17 @@ docs:
 	@bash .ci/setup docs
 	$(python) -m sphinx -W --keep-going -b html docs docs/_build/html
 
+bench:
+	@bash benchmarks/setup
+	.bench/python/bin/python benchmarks/cpu.py $(ARGS)
+ifndef ARGS
+	.bench/python/bin/python benchmarks/compile_time.py
+	.bench/python/bin/python benchmarks/chart.py
+endif
+
 clean:
-	rm -rf .venv .theano .hypothesis .pytest_cache .coverage .coverage.*
+	rm -rf .venv .theano .bench .hypothesis .pytest_cache .coverage .coverage.*
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help example test docs clean
+.PHONY: help example test docs bench clean

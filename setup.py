@@ -50,6 +50,10 @@ docs = [
     'numpydoc',
     'sphinx',
 ]
+bench = [
+    'matplotlib',
+    'torch==2.13.0',
+]
 
 setup(
     name='lasagne-objectives',
@@ -87,6 +91,7 @@ setup(
         # theano.scan imports pkg_resources, which setuptools 82 dropped
         'setuptools<82',
     ],
-    extras_require={'examples': examples, 'tests': tests, 'docs': docs},
+    extras_require={'examples': examples, 'tests': tests, 'docs': docs,
+                    'bench': bench},
     zip_safe=False,
 )

@@ -1,4 +1,4 @@
-"""Compiling once what many tests look at: modes by name, and functions with named groups of outputs."""
+"""Compiling once what many tests look at: modes by name, and functions by name."""
 import theano
 import theano.tensor as T
 
@@ -24,32 +24,17 @@ def with_gradient(loss, z):
     return [loss, theano.grad(loss.sum(), z)]
 
 
-class Results(object):
-    """A compiled function with named groups of outputs, some of which may have failed to be built."""
+class Functions(object):
+    """Functions of the same inputs, each built and compiled when it is first wanted: `build` says the outputs for a name.
 
-    def __init__(self, inputs, groups, mode):
-        self.failures = {name: group for name, group in groups.items() if isinstance(group, Exception)}
-        self.names = [name for name in groups if name not in self.failures]
-        self.lengths = [len(groups[name]) for name in self.names]
-        outputs = [output for name in self.names for output in groups[name]]
-        self.function = theano.function(inputs, outputs, mode=mode_of(mode), on_unused_input='ignore')
+    Asked again for the same name, for other values say, it compiles nothing. What fails to be built fails in the test that wants it.
+    """
 
-    def __call__(self, *inputs):
-        """{name: its outputs}, or the exception where they could not be built."""
-        outputs = iter(self.function(*inputs))
-        results = {name: [next(outputs) for _ in range(length)] for name, length in zip(self.names, self.lengths)}
-        results.update(self.failures)
-        return results
+    def __init__(self, inputs, build, mode, floatX=theano.config.floatX):
+        self.inputs, self.build, self.mode, self.floatX, self.functions = inputs, build, mode_of(mode), floatX, {}
 
-
-def attempt(build, *arguments):
-    try:
-        return build(*arguments)
-    except Exception as failure:  # whatever it is, the test that wanted this reports it
-        return failure
-
-
-def one_of(results, name):
-    if isinstance(results[name], Exception):
-        raise results[name]
-    return results[name]
+    def __call__(self, name, *values):
+        if name not in self.functions:
+            with theano.change_flags(floatX=self.floatX):
+                self.functions[name] = theano.function(self.inputs, self.build(name), mode=self.mode, on_unused_input='ignore')
+        return self.functions[name](*values)

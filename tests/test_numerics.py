@@ -1,7 +1,7 @@
 """The contract's "Numbers: stable by construction": values and gradients against 50 digits, in every mode and float type.
 
-Compiling is what costs time here, so functions are built once per mode and type, for all ways of writing an output layer and all losses
-of it together, and fed every case at once, one per row. What could not be built is raised in the tests that want it, and in no other.
+Compiling is what costs time here, so a function is compiled once for each mode, type and way of writing an output layer, computes several
+losses, and is fed every case at once, one per row.
 """
 import functools
 
@@ -14,7 +14,7 @@ import theano
 import theano.tensor as T
 
 import oracle
-from compiled import MODES, Results, attempt, mode_of, one_of, tensor, with_gradient
+from compiled import MODES, Functions, mode_of, tensor, with_gradient
 from oracle import assert_within
 from ways import SIGMOIDS, SOFTMAXES, exp_minus_max, exp_over_sum, nnet_softmax
 
@@ -66,38 +66,36 @@ def softmax_cases(dtype):
 
 @functools.lru_cache(maxsize=None)
 def binary_losses(dtype, floatX, mode):
-    """The losses of a sigmoid layer, from logits, float targets and integer targets."""
-    with theano.change_flags(floatX=floatX):
-        z, t, k = tensor(dtype, 2, 'z'), tensor(dtype, 2, 't'), T.bmatrix('k')
+    """The losses of a sigmoid layer, from logits, float targets and integer targets, for each way to write it."""
+    z, t, k = tensor(dtype, 2, 'z'), tensor(dtype, 2, 't'), T.bmatrix('k')
 
-        def build(way):
-            p = way(z)
-            return (with_gradient(lo.binary_crossentropy(p, t), z) + with_gradient(lo.binary_crossentropy(p, k), z)
-                    + with_gradient(lo.binary_hinge_loss(p, k, log_odds=False), z) + [p])
-        return Results([z, t, k], {name: attempt(build, way) for name, way in SIGMOIDS.items()}, mode)
+    def build(way):
+        p = SIGMOIDS[way](z)
+        return (with_gradient(lo.binary_crossentropy(p, t), z) + with_gradient(lo.binary_crossentropy(p, k), z)
+                + with_gradient(lo.binary_hinge_loss(p, k, log_odds=False), z) + [p])
+    return Functions([z, t, k], build, mode, floatX)
 
 
 @functools.lru_cache(maxsize=None)
 def categorical_losses(dtype, floatX, mode):
-    """The losses of a softmax layer, from logits, class indices, float targets and integer one-hot targets."""
-    with theano.change_flags(floatX=floatX):
-        z, i, t, k = tensor(dtype, 2, 'z'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')
+    """The losses of a softmax layer, from logits, class indices, float targets and integer one-hot targets, for each way to write it."""
+    z, i, t, k = tensor(dtype, 2, 'z'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')
 
-        def build(way):
-            p = way(z)
-            return [output for targets in (i, t, k) for output in with_gradient(lo.categorical_crossentropy(p, targets), z)]
-        return Results([z, i, t, k], {name: attempt(build, way) for name, way in SOFTMAXES.items()}, mode)
+    def build(way):
+        p = SOFTMAXES[way](z)
+        return [output for targets in (i, t, k) for output in with_gradient(lo.categorical_crossentropy(p, targets), z)]
+    return Functions([z, i, t, k], build, mode, floatX)
 
 
 @functools.lru_cache(maxsize=None)
-def binary_results(dtype, floatX, mode):
+def binary_results(dtype, floatX, mode, way):
     z, t = binary_cases(dtype)
-    return binary_losses(dtype, floatX, mode)(z, t, (t == 1).astype('int8'))
+    return binary_losses(dtype, floatX, mode)(way, z, t, (t == 1).astype('int8'))
 
 
 @functools.lru_cache(maxsize=None)
-def categorical_results(dtype, floatX, mode):
-    return categorical_losses(dtype, floatX, mode)(*softmax_cases(dtype))
+def categorical_results(dtype, floatX, mode, way):
+    return categorical_losses(dtype, floatX, mode)(way, *softmax_cases(dtype))
 
 
 def check_binary(got, z, t, dtype, row_loss=oracle.binary_of_sigmoid):
@@ -120,7 +118,7 @@ def check_categorical(got, z, t, dtype, axis=-1, row_loss=oracle.categorical_of_
 @pytest.mark.parametrize('way', SIGMOIDS)
 def test_binary_crossentropy_of_a_sigmoid(way, dtype, floatX, mode):
     z, t = binary_cases(dtype)
-    got = one_of(binary_results(dtype, floatX, mode), way)
+    got = binary_results(dtype, floatX, mode, way)
     assert got[0].dtype == got[-1].dtype
     check_binary(got[:2], z, t, dtype)
     check_binary(got[2:4], z, t == 1, dtype)
@@ -131,7 +129,7 @@ def test_binary_crossentropy_of_a_sigmoid(way, dtype, floatX, mode):
 @pytest.mark.parametrize('way', SIGMOIDS)
 def test_binary_hinge_of_the_log_odds_of_a_sigmoid(way, dtype, floatX, mode):
     z, t = binary_cases(dtype)
-    got = one_of(binary_results(dtype, floatX, mode), way)[4:6]
+    got = binary_results(dtype, floatX, mode, way)[4:6]
     value, gradient = oracle.exact(oracle.hinge_of_sigmoid, z, t == 1)
     assert_within(got[0], value, oracle.absolute_bound(value, dtype, oracle.largest_finite(z)), z=z, t=t)
     assert_within(got[1], gradient, oracle.gradient_bound(dtype), z=z, t=t)
@@ -142,7 +140,7 @@ def test_binary_hinge_of_the_log_odds_of_a_sigmoid(way, dtype, floatX, mode):
 @pytest.mark.parametrize('way', SOFTMAXES)
 def test_categorical_crossentropy_of_a_softmax(way, dtype, floatX, mode):
     z, i, t, k = softmax_cases(dtype)
-    got = one_of(categorical_results(dtype, floatX, mode), way)
+    got = categorical_results(dtype, floatX, mode, way)
     check_categorical(got[:2], z, i, dtype)
     check_categorical(got[2:4], z, t, dtype)
     check_categorical(got[4:], z, k, dtype)
@@ -155,7 +153,7 @@ def test_types_stay(dtype, floatX, mode):
     for results, ways in ((binary_results, SIGMOIDS), (categorical_results, SOFTMAXES)):
         for way in ways:
             if (dtype, way) != ('float16', '1.0 / (1.0 + exp(-z))'):  # Theano itself makes float32 predictions of that
-                assert {str(got.dtype) for got in one_of(results(dtype, floatX, mode), way)} == {dtype}
+                assert {str(got.dtype) for got in results(dtype, floatX, mode, way)} == {dtype}
 
 
 @functools.lru_cache(maxsize=None)
@@ -176,9 +174,9 @@ def huge_case():
 def test_50000_classes(dtype, floatX, mode):
     """Long sums must neither lose digits nor, in float16, overflow."""
     z, i, t, true = huge_case()
-    results = categorical_losses(dtype, floatX, mode)(z.astype(dtype), i, t.astype(dtype), (t > 0).astype('int8'))
     for way in SOFTMAXES:
-        for got, expected in zip(one_of(results, way), true):
+        results = categorical_losses(dtype, floatX, mode)(way, z.astype(dtype), i, t.astype(dtype), (t > 0).astype('int8'))
+        for got, expected in zip(results, true):
             bound = (oracle.gradient_bound(dtype) if got.ndim == 2 else
                      oracle.absolute_bound(expected, dtype, oracle.largest_finite(z, axis=-1)))
             assert_within(got, expected, bound, dtype)
@@ -279,25 +277,23 @@ def chained_softmax_losses(mode, dtype='float32'):
     The targets are shared, for FAST_RUN works out what is constant as it compiles, and compiles C to do so.
     """
     z = tensor(dtype, 2, 'z')
-    p = T.nnet.softmax(z)
 
     def build(name):
         chain, axis = SOFTMAX_CHAINS[name]
-        moved = chain(p)
+        p = chain(T.nnet.softmax(z))
         return [output for targets in chain_targets('softmax', name, dtype)
-                for output in with_gradient(lo.categorical_crossentropy(moved, theano.shared(targets), axis=axis), z)]
-    return Results([z], {name: attempt(build, name) for name in SOFTMAX_CHAINS}, mode)(chain_logits(dtype))
+                for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)]
+    return Functions([z], build, mode)
 
 
 @functools.lru_cache(maxsize=None)
 def chained_sigmoid_losses(mode, dtype='float32'):
     z = tensor(dtype, 2, 'z')
-    p = T.nnet.sigmoid(z)
 
     def build(name):
-        targets = theano.shared(chain_targets('sigmoid', name, dtype))
-        return with_gradient(lo.binary_crossentropy(SIGMOID_CHAINS[name](p), targets), z)
-    return Results([z], {name: attempt(build, name) for name in SIGMOID_CHAINS}, mode)(finite(chain_logits(dtype)))
+        p = SIGMOID_CHAINS[name](T.nnet.sigmoid(z))
+        return with_gradient(lo.binary_crossentropy(p, theano.shared(chain_targets('sigmoid', name, dtype))), z)
+    return Functions([z], build, mode)
 
 
 def finite(z):
@@ -311,11 +307,14 @@ def gather(elements, at, like):
     return back.reshape(like.shape)
 
 
-@every_mode
-@pytest.mark.parametrize('name', SOFTMAX_CHAINS)
+REWRITES = ['fast_run in Python', 'FAST_COMPILE', 'no optimizer']  # the C of FAST_RUN is what the tests above have compiled
+
+
+@pytest.mark.parametrize('name, mode', [(name, mode) for name in SOFTMAX_CHAINS for mode in REWRITES]
+                         + [(name, 'FAST_RUN') for name in ('first rows', 'last time step', 'nested')])
 def test_softmax_behind_moved_elements(name, mode, dtype='float32'):
-    got = one_of(chained_softmax_losses(mode), name)
     z, at, axis = chain_logits(dtype), moved_positions('softmax')[name], SOFTMAX_CHAINS[name][1]
+    got = chained_softmax_losses(mode)(name, z)
     moved = z.ravel()[at]
     for targets, (loss, gradient_z) in zip(chain_targets('softmax', name, dtype), (got[:2], got[2:])):
         value, gradient = oracle.exact(oracle.categorical_of_softmax, moved, targets, axis)
@@ -326,11 +325,11 @@ def test_softmax_behind_moved_elements(name, mode, dtype='float32'):
         assert_within(loss, value, oracle.absolute_bound(value, dtype, oracle.largest_finite(moved, axis), mass), dtype)
 
 
-@every_mode
-@pytest.mark.parametrize('name', SIGMOID_CHAINS)
+@pytest.mark.parametrize('name, mode', [(name, mode) for name in SIGMOID_CHAINS for mode in REWRITES]
+                         + [(name, 'FAST_RUN') for name in ('one column', 'nested')])
 def test_sigmoid_behind_moved_elements(name, mode, dtype='float32'):
-    got = one_of(chained_sigmoid_losses(mode), name)
     z, at, t = finite(chain_logits(dtype)), moved_positions('sigmoid')[name], chain_targets('sigmoid', name, dtype)
+    got = chained_sigmoid_losses(mode)(name, z)
     moved = z.ravel()[at]
     value, gradient = oracle.exact(oracle.binary_of_sigmoid, np.atleast_1d(moved), np.atleast_1d(t))
     bounds = oracle.binary_bounds(value, gradient, moved, t, dtype)
@@ -380,53 +379,49 @@ def axis_case(ndim, axis, dtype):
 
 
 @functools.lru_cache(maxsize=None)
-def axis_losses(mode, dtype='float32'):
-    inputs, values, groups = [], [], {}
-    for ndim in (1, 2, 3, 4):
-        z = tensor(dtype, ndim)
-        inputs.append(z)
-        for axis in [axis for rank, axis in AXES if rank == ndim]:
-            # One input for all axes: the case of another axis is the same one, moved.
-            order = list(range(ndim - 1))
-            order.insert(axis % ndim, ndim - 1)
-            moved = z.dimshuffle(order)
-            targets = [theano.shared(a) for a in axis_case(ndim, axis, dtype)[1:]]
-
-            def build(way):
-                p = way(moved, axis)
-                return [output for t in targets for output in with_gradient(lo.categorical_crossentropy(p, t, axis=axis), z)]
-            groups.update({(name, ndim, axis): attempt(build, way) for name, way in AXIS_WAYS.items()})
-        values.append(axis_case(ndim, -1, dtype)[0])
-    return Results(inputs, groups, mode)(*values)
+def axis_losses(way, mode, dtype='float32'):
+    def build(case):
+        ndim, axis = case
+        z = logits[ndim - 1]
+        p = AXIS_WAYS[way](z, axis)
+        return [output for targets in axis_case(ndim, axis, dtype)[1:]
+                for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)]
+    logits = [tensor(dtype, ndim) for ndim in (1, 2, 3, 4)]
+    return Functions(logits, build, mode)
 
 
-@every_mode
+@pytest.mark.parametrize('mode', REWRITES)
 @pytest.mark.parametrize('ndim, axis', AXES)
 @pytest.mark.parametrize('way', AXIS_WAYS)
 def test_every_axis(way, ndim, axis, mode, dtype='float32'):
-    got = one_of(axis_losses(mode), (way, ndim, axis))
     z, i, t = axis_case(ndim, axis, dtype)
+    unused = [np.zeros((0,) * rank, dtype) for rank in (1, 2, 3, 4)]
+    got = axis_losses(way, mode)((ndim, axis), *(unused[:ndim - 1] + [z] + unused[ndim:]))
     for targets, (value, gradient) in zip((i, t), (got[:2], got[2:])):
-        check_categorical([value, np.moveaxis(gradient, -1, axis)], z, targets, dtype, axis)
+        check_categorical([value, gradient], z, targets, dtype, axis)
 
 
 # The other pairs of loss and layer -----------------------------------------------------------------------------------------------
 
+OTHER_PAIRS = {
+    'categorical of sigmoid, t': lambda z, i, t, k: lo.categorical_crossentropy(T.nnet.sigmoid(z), t),
+    'categorical of sigmoid, i': lambda z, i, t, k: lo.categorical_crossentropy(T.nnet.sigmoid(z), i),
+    'binary of softmax, t': lambda z, i, t, k: lo.binary_crossentropy(T.nnet.softmax(z), t),
+    'binary of softmax, k': lambda z, i, t, k: lo.binary_crossentropy(exp_minus_max(z), k),
+    'hinge of softmax, t': lambda z, i, t, k: lo.binary_hinge_loss(T.nnet.softmax(z), t, log_odds=False),
+    'hinge of softmax, signs': lambda z, i, t, k: lo.binary_hinge_loss(exp_over_sum(z), 2 * k - 1, .25, log_odds=False, binary=False),
+}
+# In C FAST_RUN does one type; its rewrites are run for all.
+pairs = pytest.mark.parametrize('mode, dtype', [(mode, dtype) for mode in REWRITES for dtype in ('float32', 'float64', 'float16')]
+                                + [('FAST_RUN', 'float32')])
+
+
 @functools.lru_cache(maxsize=None)
 def other_pairs(mode, dtype):
     """The losses that each layer was not made for, with float targets, indices and integer targets."""
-    with theano.change_flags(floatX='float64' if dtype == 'float64' else 'float32'):
-        z, i, t, k = tensor(dtype, 2, 'z'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')
-        losses = {
-            'categorical of sigmoid, t': lambda: lo.categorical_crossentropy(T.nnet.sigmoid(z), t),
-            'categorical of sigmoid, i': lambda: lo.categorical_crossentropy(T.nnet.sigmoid(z), i),
-            'binary of softmax, t': lambda: lo.binary_crossentropy(T.nnet.softmax(z), t),
-            'binary of softmax, k': lambda: lo.binary_crossentropy(exp_minus_max(z), k),
-            'hinge of softmax, t': lambda: lo.binary_hinge_loss(T.nnet.softmax(z), t, log_odds=False),
-            'hinge of softmax, signs': lambda: lo.binary_hinge_loss(exp_over_sum(z), 2 * k - 1, delta=.25, log_odds=False, binary=False),
-        }
-        groups = {name: attempt(lambda: with_gradient(loss(), z)) for name, loss in losses.items()}
-        return Results([z, i, t, k], groups, mode)(*other_pairs_case(dtype))
+    inputs = [tensor(dtype, 2, 'z'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')]
+    return Functions(inputs, lambda name: with_gradient(OTHER_PAIRS[name](*inputs), inputs[0]), mode,
+                     'float64' if dtype == 'float64' else 'float32')
 
 
 def other_pairs_case(dtype):
@@ -436,12 +431,11 @@ def other_pairs_case(dtype):
     return z[rows], i[rows], np.minimum(t[rows], 1), k[rows]
 
 
-@every_mode
-@pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16'])
+@pairs
 @pytest.mark.parametrize('targets', ['t', 'i'])
 def test_categorical_crossentropy_of_a_sigmoid(targets, dtype, mode):
     z, i, t, k = other_pairs_case(dtype)
-    got = one_of(other_pairs(mode, dtype), 'categorical of sigmoid, ' + targets)
+    got = other_pairs(mode, dtype)('categorical of sigmoid, ' + targets, z, i, t, k)
     shares = t if targets == 't' else k
     value, gradient = oracle.exact(oracle.categorical_of_sigmoid, z, shares)
     mass = shares.sum(axis=1, dtype='float64')
@@ -449,25 +443,23 @@ def test_categorical_crossentropy_of_a_sigmoid(targets, dtype, mode):
     assert_within(got[1], gradient, oracle.gradient_bound(dtype, mass[:, None]), dtype, z=z, t=shares)
 
 
-@every_mode
-@pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16'])
+@pairs
 @pytest.mark.parametrize('targets', ['t', 'k'])
 def test_binary_crossentropy_of_a_softmax(targets, dtype, mode):
     """Each of the five elements has a target mass of one, so the row's gradient has five."""
-    z, _, t, k = other_pairs_case(dtype)
-    got = one_of(other_pairs(mode, dtype), 'binary of softmax, ' + targets)
+    z, i, t, k = other_pairs_case(dtype)
+    got = other_pairs(mode, dtype)('binary of softmax, ' + targets, z, i, t, k)
     value, gradient = oracle.exact(oracle.binary_of_softmax, z, t if targets == 't' else k)
     size = oracle.largest_finite(z, 1)[:, None]
     assert_within(got[0], value, oracle.absolute_bound(value, dtype, size), dtype, t=t)
     assert_within(got[1], gradient, oracle.gradient_bound(dtype, 5), dtype, z=z)
 
 
-@every_mode
-@pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16'])
+@pairs
 @pytest.mark.parametrize('name, how', [('t', {}), ('signs', {'delta': oracle.mp.mpf('.25'), 'binary': False})])
 def test_binary_hinge_of_the_log_odds_of_a_softmax(name, how, dtype, mode):
-    z, _, t, k = other_pairs_case(dtype)
-    got = one_of(other_pairs(mode, dtype), 'hinge of softmax, ' + name)
+    z, i, t, k = other_pairs_case(dtype)
+    got = other_pairs(mode, dtype)('hinge of softmax, ' + name, z, i, t, k)
     value, gradient = oracle.exact(oracle.hinge_of_softmax, z, t if name == 't' else 2 * k - 1, **how)
     size = oracle.largest_finite(z, 1)[:, None]
     assert_within(got[0], value, oracle.absolute_bound(value, dtype, size), dtype, t=t)
@@ -508,9 +500,8 @@ def test_infinite_logits_of_a_sigmoid(dtype, floatX, mode):
     """The limits: 0 with gradient 0 where the target is met, else +inf with the gradient sigmoid(z) - t."""
     z = np.array([[-np.inf, np.inf, -np.inf, np.inf, 2.]], dtype)
     t = np.array([[0, 1, 1, 0, 0]], dtype)
-    results = binary_losses(dtype, floatX, mode)(z, t, t.astype('int8'))
     for way in SIGMOIDS:
-        got = one_of(results, way)
+        got = binary_losses(dtype, floatX, mode)(way, z, t, t.astype('int8'))
         check_binary(got[:2], z, t, dtype)
         check_binary(got[2:4], z, t, dtype)
         np.testing.assert_array_equal(got[0][0, :4], [0, 0, np.inf, np.inf])
@@ -527,9 +518,8 @@ def test_infinite_logits_of_a_softmax(dtype, floatX, mode):
                   [0, 1, np.inf, -1, 1e4], [1e4, 1e-3, 0, 0, 1]], dtype)
     i = np.array([0, 1, 2, 0, 4, 0], 'int32')
     k = np.eye(5, dtype='int8')[i]
-    results = categorical_losses(dtype, floatX, mode)(z, i, k.astype(dtype), k)
     for way in SOFTMAXES:
-        got = one_of(results, way)
+        got = categorical_losses(dtype, floatX, mode)(way, z, i, k.astype(dtype), k)
         for value, gradient in (got[:2], got[2:4], got[4:]):
             check_categorical([value, gradient], z, i, dtype)
             np.testing.assert_array_equal(value[:5], [np.inf, np.inf, 0, 0, np.inf])
@@ -541,16 +531,14 @@ def test_infinite_logits_of_a_softmax(dtype, floatX, mode):
 def test_nan_logits_stay_with_their_element_or_row(mode, dtype='float32'):
     z, t = binary_cases(dtype)
     z[3, 1] = z[20, 0] = np.nan
-    results = binary_losses(dtype, dtype, mode)(z, t, (t == 1).astype('int8'))
     for way in SIGMOIDS:
-        for got in one_of(results, way):
+        for got in binary_losses(dtype, dtype, mode)(way, z, t, (t == 1).astype('int8')):
             np.testing.assert_array_equal(np.isnan(got), np.isnan(z), way)
     z, i, t, k = softmax_cases(dtype)
     z[[5, 700, 1001], [0, 2, 4]] = np.nan
     rows = np.isnan(z).any(axis=1)
-    results = categorical_losses(dtype, dtype, mode)(z, i, t, k)
     for way in SOFTMAXES:
-        got = one_of(results, way)
+        got = categorical_losses(dtype, dtype, mode)(way, z, i, t, k)
         for value, gradient in (got[:2], got[2:4], got[4:]):
             np.testing.assert_array_equal(np.isnan(value), rows, way)
             assert not np.isnan(gradient[~rows]).any(), way
@@ -560,13 +548,13 @@ def test_nan_logits_stay_with_their_element_or_row(mode, dtype='float32'):
 def test_nan_targets_stay_with_their_element_or_row(mode, dtype='float32'):
     z, t = binary_cases(dtype)
     t[[2, 30], [0, 3]] = np.nan
-    got = one_of(binary_losses(dtype, dtype, mode)(z, t, np.zeros(t.shape, 'int8')), 'T.nnet.sigmoid(z)')
+    got = binary_losses(dtype, dtype, mode)('T.nnet.sigmoid(z)', z, t, np.zeros(t.shape, 'int8'))
     for output in got[:2]:
         np.testing.assert_array_equal(np.isnan(output), np.isnan(t))
     z, i, t, k = softmax_cases(dtype)
     z = finite(z)
     t[[7, 900], [4, 0]] = np.nan
-    got = one_of(categorical_losses(dtype, dtype, mode)(z, i, t, k), 'T.nnet.softmax(z)')
+    got = categorical_losses(dtype, dtype, mode)('T.nnet.softmax(z)', z, i, t, k)
     rows = np.isnan(t).any(axis=1)
     np.testing.assert_array_equal(np.isnan(got[2]), rows)
     assert not np.isnan(got[3][~rows]).any()
@@ -574,34 +562,34 @@ def test_nan_targets_stay_with_their_element_or_row(mode, dtype='float32'):
 
 # Plain probabilities -------------------------------------------------------------------------------------------------------------
 
+PLAIN_LOSSES = {
+    'binary, t': lambda p, i, t, k: lo.binary_crossentropy(p, t),
+    'binary, k': lambda p, i, t, k: lo.binary_crossentropy(p, k),
+    'categorical, i': lambda p, i, t, k: lo.categorical_crossentropy(p, i),
+    'categorical, t': lambda p, i, t, k: lo.categorical_crossentropy(p, t),
+    'categorical, k': lambda p, i, t, k: lo.categorical_crossentropy(p, k),
+    'hinge, k': lambda p, i, t, k: lo.binary_hinge_loss(p, k, log_odds=False),
+}
+
+
 @functools.lru_cache(maxsize=None)
 def plain_losses(dtype, mode):
     """The losses of given probabilities, and their gradients with respect to those."""
-    with theano.change_flags(floatX='float64' if dtype == 'float64' else 'float32'):
-        p, i, t, k = tensor(dtype, 2, 'p'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')
-        losses = {
-            'binary, t': lambda: lo.binary_crossentropy(p, t),
-            'binary, k': lambda: lo.binary_crossentropy(p, k),
-            'categorical, i': lambda: lo.categorical_crossentropy(p, i),
-            'categorical, t': lambda: lo.categorical_crossentropy(p, t),
-            'categorical, k': lambda: lo.categorical_crossentropy(p, k),
-            'hinge, k': lambda: lo.binary_hinge_loss(p, k, log_odds=False),
-        }
-        return Results([p, i, t, k], {name: attempt(lambda: with_gradient(loss(), p)) for name, loss in losses.items()}, mode)
+    inputs = [tensor(dtype, 2, 'p'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')]
+    return Functions(inputs, lambda name: with_gradient(PLAIN_LOSSES[name](*inputs), inputs[0]), mode,
+                     'float64' if dtype == 'float64' else 'float32')
 
 
-every_plain_case = pytest.mark.parametrize('dtype', ['float32', 'float64', 'float16'])
 LITTLE = 2. ** -11  # a float16 knows it, and 1 minus it
 
 
-@every_mode
-@every_plain_case
+@pairs
 @pytest.mark.parametrize('targets', ['t', 'k'])
 def test_plain_binary_crossentropy(targets, dtype, mode):
     """p = 0 and p = 1 cost nothing where they are right, with gradients 1 and -1, and +inf where they are wrong."""
     p = np.array([[0., LITTLE, .25, .5, 1 - LITTLE, 1.]] * 3, dtype)
     t = np.array([[0.], [1.], [.5 if targets == 't' else 0.]], dtype) + p * 0
-    got = one_of(plain_losses(dtype, mode)(p, np.zeros(3, 'int32'), t, t.astype('int8')), 'binary, ' + targets)
+    got = plain_losses(dtype, mode)('binary, ' + targets, p, np.zeros(3, 'int32'), t, t.astype('int8'))
     p, t = p.astype('float64'), t.astype('float64')
     with np.errstate(divide='ignore', invalid='ignore'):
         value = -np.where(t > 0, t * np.log(p), 0) - np.where(t < 1, (1 - t) * np.log1p(-p), 0)
@@ -613,8 +601,7 @@ def test_plain_binary_crossentropy(targets, dtype, mode):
         np.testing.assert_allclose(result, expected.astype(dtype), rtol=8 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
 
 
-@every_mode
-@every_plain_case
+@pairs
 @pytest.mark.parametrize('targets', ['i', 't', 'k'])
 def test_plain_categorical_crossentropy(targets, dtype, mode):
     """A class without target mass contributes nothing, however improbable; a target class of probability 0 costs +inf."""
@@ -622,7 +609,7 @@ def test_plain_categorical_crossentropy(targets, dtype, mode):
     i = np.array([0, 2, 1, 0, 2], 'int32')
     k = np.eye(3, dtype='int8')[i]
     t = np.array([[1, 0, 0], [0, .25, .75], [.5, .5, 0], [.5, 0, .5], [0, 0, 1]], dtype)
-    got = one_of(plain_losses(dtype, mode)(p, i, t, k), 'categorical, ' + targets)
+    got = plain_losses(dtype, mode)('categorical, ' + targets, p, i, t, k)
     shares = (t if targets == 't' else k).astype('float64')
     with np.errstate(divide='ignore', invalid='ignore'):
         value = -np.where(shares > 0, shares * np.log(p.astype('float64')), 0).sum(axis=1)
@@ -633,13 +620,12 @@ def test_plain_categorical_crossentropy(targets, dtype, mode):
         np.testing.assert_allclose(result, expected.astype(dtype), rtol=4 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
 
 
-@every_mode
-@every_plain_case
+@pairs
 def test_plain_hinge_of_log_odds(dtype, mode):
     """Certain and right costs 0 with gradient 0, certain and wrong +inf."""
     p = np.array([[0, 1, 0, 1, .5]], dtype)
     k = np.array([[0, 1, 1, 0, 1]], 'int8')
-    value, gradient = one_of(plain_losses(dtype, mode)(p, np.zeros(1, 'int32'), p, k), 'hinge, k')
+    value, gradient = plain_losses(dtype, mode)('hinge, k', p, np.zeros(1, 'int32'), p, k)
     assert value.dtype == gradient.dtype == dtype
     np.testing.assert_array_equal(value, [[0, 0, np.inf, np.inf, 1]])
     np.testing.assert_array_equal(gradient[0, [0, 1, 4]], [0, 0, -4])
@@ -652,16 +638,17 @@ def test_nan_in_plain_probabilities_stays_with_its_element_or_row(mode, dtype='f
     p = np.array([[.5, np.nan, .5], [.25, .25, .5], [0, 0, np.nan], [.5, .25, .25], [0, 1, 0]], dtype)
     i = np.array([0, 1, 2, 0, 1], 'int32')
     t = np.array([[.5, 0, .5], [.5, .5, 0], [1, 0, 0], [np.nan, 0, 1], [0, 1, 0]], dtype)
-    results = plain_losses(dtype, mode)(p, i, t, np.eye(3, dtype='int8')[i])
-    value, gradient = one_of(results, 'categorical, i')
+    inputs = p, i, t, np.eye(3, dtype='int8')[i]
+    losses = plain_losses(dtype, mode)
+    value, gradient = losses('categorical, i', *inputs)
     np.testing.assert_allclose(value, [np.log(2), np.log(4), np.nan, np.log(2), 0], rtol=1e-6)
     np.testing.assert_allclose(gradient[[0, 1, 3, 4]], [[-2, 0, 0], [0, -4, 0], [-2, 0, 0], [0, -1, 0]], rtol=1e-6)
     for name, nans in (('categorical, t', [1, 0, 1, 1, 0]), ('categorical, k', [1, 0, 1, 0, 0])):
-        value, gradient = one_of(results, name)
+        value, gradient = losses(name, *inputs)
         np.testing.assert_array_equal(np.isnan(value), np.array(nans, bool))
         assert not np.isnan(gradient[~np.array(nans, bool)]).any()
     for name, nans in (('binary, t', np.isnan(p) | np.isnan(t)), ('binary, k', np.isnan(p)), ('hinge, k', np.isnan(p))):
-        for output in one_of(results, name):
+        for output in losses(name, *inputs):
             np.testing.assert_array_equal(np.isnan(output), nans, name)
 
 
@@ -682,7 +669,7 @@ def test_gradient_of_saturated_losses_with_respect_to_soft_targets(mode, dtype='
     np.testing.assert_array_equal(got[1], -rows)
 
 
-@every_mode
+@pytest.mark.parametrize('mode', REWRITES)
 @pytest.mark.parametrize('kind', ['int8', 'uint8', 'int16', 'int64', 'uint64', 'bool'])
 def test_integer_targets_of_every_type(kind, mode, dtype='float32'):
     """None of them widens the loss or its gradient, as indices or as values, and none wraps around."""
@@ -694,9 +681,7 @@ def test_integer_targets_of_every_type(kind, mode, dtype='float32'):
     if kind != 'bool':
         inputs.append(T.TensorType(kind, (False,))('i'))
         outputs += with_gradient(lo.categorical_crossentropy(T.nnet.softmax(z), inputs[-1]), z)
-    # Without C in FAST_RUN too: what is at stake is the graph, and compiling it for every type takes long.
-    compiled_by = mode_of('fast_run in Python' if mode == 'FAST_RUN' else mode)
-    function = theano.function(inputs, outputs, mode=compiled_by)
+    function = theano.function(inputs, outputs, mode=mode_of(mode))
     rows, i, _, one_hot = other_pairs_case(dtype)
     rows, i, one_hot = rows[::9], i[::9], one_hot[::9]
     got = function(*[rows, one_hot.astype(kind), i.astype(kind)][:len(inputs)])
