@@ -20,8 +20,7 @@ from theano.tensor.opt import MakeVector
 from theano.tensor.subtensor import (
     AdvancedBooleanSubtensor, AdvancedSubtensor, AdvancedSubtensor1,
     Subtensor, get_idx_list)
-from theano.tensor.type_other import (
-    MakeSlice, NoneConst, SliceConstant, SliceType)
+from theano.tensor.type_other import NoneConst, SliceConstant, SliceType
 
 from lasagne_objectives.kernels.elementwise import (
     CastBothWays, cast_both_ways, sigmoid_crossentropy)
@@ -203,17 +202,11 @@ def _axis_of_length(length, tensor):
     axes = list(range(tensor.ndim))
     try:
         for index in reversed(path):
-            axes = axes[_constant_index(index)]
-    except T.NotScalarConstantError:
+            axes = axes[_constants_of(index)]
+    except TypeError:
+        # A symbolic index: nobody knows which length it takes.
         return None
     return axes
-
-
-def _constant_index(index):
-    if isinstance(index, slice):
-        return slice(*[None if bound is None else _constant_index(bound)
-                       for bound in (index.start, index.stop, index.step)])
-    return int(T.get_scalar_constant_value(index))
 
 
 def _takes_all(index):
@@ -226,12 +219,15 @@ def _takes_all(index):
 
 
 def _constants_of(index):
-    """A slice with Theano's constants replaced by their values."""
-    if not isinstance(index, slice):
+    """An index or slice with Theano's constants replaced by their values."""
+    if isinstance(index, slice):
+        return slice(*map(_constants_of, (index.start, index.stop,
+                                          index.step)))
+    try:
+        return None if index is None else int(
+            T.get_scalar_constant_value(index))
+    except T.NotScalarConstantError:
         return index
-    return slice(*[int(bound.data) if isinstance(bound, theano.Constant)
-                   else bound
-                   for bound in (index.start, index.stop, index.step)])
 
 
 def _see_subtensor(node):
@@ -306,11 +302,8 @@ def _slice_of(entry):
     """The Python slice that an index variable stands for."""
     if isinstance(entry, SliceConstant):
         return entry.data
-    if entry.owner is not None and isinstance(entry.owner.op, MakeSlice):
-        return _constants_of(slice(*[
-            None if NoneConst.equals(bound) else bound
-            for bound in entry.owner.inputs]))
-    return slice(0, 0)
+    return _constants_of(slice(*[None if NoneConst.equals(bound) else bound
+                                 for bound in entry.owner.inputs]))
 
 
 def _see_view(node):

@@ -66,16 +66,13 @@ class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
 
 
 class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
-    """The input of a sigmoid."""
+    """The input of a sigmoid, to be ranked: it serves no derivative."""
 
     def find(self, predictions):
         found = logits.find(predictions)
         if found is None or found.kind != 'sigmoid':
             return None
         return logits.logits(found)
-
-    def predictions(self, logits_):
-        return sigmoid_residual(logits_, T.zeros_like(logits_))
 
 
 class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', '')):
@@ -185,6 +182,13 @@ class FromLogits(gof.Op):
         found = self.link.find(predictions)
         return found is not None and logits.same(found, logits_)
 
+    def _is_derivative(self):
+        """Whether the formula of the predictions reads the logits too.
+
+        That of a derivative does: for how the predictions were made of them.
+        """
+        return not isinstance(self.formulas, Formulas)
+
     def resolve(self, node):
         """The formula that a node is to be computed by, and its inputs."""
         predictions, logits_ = node.inputs[:2]
@@ -195,7 +199,7 @@ class FromLogits(gof.Op):
     def expand(self, node):
         """The node's result, built by the formula that it resolves to."""
         formula, inputs = self.resolve(node)
-        if isinstance(self.formulas, Formulas):
+        if not self._is_derivative():
             # Predictions replaced by others: these may have logits too.
             found = self.link.find(node.inputs[0])
             if found is not None:
@@ -225,7 +229,7 @@ class FromLogits(gof.Op):
         # An accuracy is constant in everything: the predictions may ask too.
         constant = node.outputs[0].dtype in T.discrete_dtypes
         return [[constant or not made_of_logits],
-                [constant or made_of_logits]] + [
+                [constant or made_of_logits or self._is_derivative()]] + [
             [operand.dtype in T.float_dtypes] for operand in node.inputs[2:]]
 
     def L_op(self, inputs, outputs, output_gradients):
@@ -235,7 +239,11 @@ class FromLogits(gof.Op):
             return [variable.zeros_like() if variable.dtype in T.float_dtypes
                     else DisconnectedType()() for variable in inputs]
         if not self._is_made_of(predictions, logits_):
-            return pull_back(self.formulas.from_predictions, inputs, gradient)
+            gradients = pull_back(self.formulas.from_predictions, inputs,
+                                  gradient)
+            if not self._is_derivative():
+                gradients[1] = DisconnectedType()()
+            return gradients
         operands = inputs[1:] + [gradient]
         return [DisconnectedType()()] + [
             FromLogits(self.link, PullBack(self.formulas, self.link, position)

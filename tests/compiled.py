@@ -1,18 +1,34 @@
 """Compiling once what many tests look at: modes by name, and functions by name."""
+import pytest
 import theano
 import theano.tensor as T
 
 MODES = ['FAST_RUN', 'FAST_COMPILE', 'no optimizer']
 
 
-def mode_of(name):
-    """'fast_run in Python' has the rewrites of FAST_RUN but no C: where rewriting is the question, that saves the compiling.
+# What is a matter of the graph alone needs no compiler, and compiling is what takes time: these run in Python.
+REWRITES = ['fast_run in Python', 'FAST_COMPILE', 'no optimizer']
 
-    It also leaves out fusion, which makes nodes of more inputs than NumPy's 32.
-    """
+
+def mode_of(name):
+    """The mode of that name. 'fast_run in Python' lacks fusion, which makes nodes of more inputs than NumPy's 32."""
     if name == 'fast_run in Python':
         return theano.compile.mode.Mode(linker='py', optimizer='fast_run').excluding('fusion')
     return theano.compile.mode.Mode(linker='py', optimizer=None) if name == 'no optimizer' else name
+
+
+@pytest.fixture(autouse=True)
+def compiler(request):
+    """Takes the compiler from the tests of modes that need none: Theano would use it to work out what is constant.
+
+    A module that imports this has it for all its tests.
+    """
+    parameters = getattr(request.node, 'callspec', None) and request.node.callspec.params or {}
+    if parameters.get('mode') in REWRITES:
+        with theano.change_flags(cxx=''):
+            yield
+    else:
+        yield
 
 
 def tensor(dtype, ndim, name=None):

@@ -11,6 +11,7 @@ from theano import gof
 import theano.scalar as scal
 import theano.tensor as T
 from theano.scalar.basic import Composite
+from theano.tensor.elemwise import Elemwise
 
 from lasagne_objectives.kernels.c_kernel import CKernel
 from lasagne_objectives.kernels.elementwise import Kernel
@@ -59,6 +60,17 @@ def _vectorised(scalar_op):
     return scalar_op
 
 
+def _in_numpy(scalar_op, arrays):
+    """Apply a scalar Op to whole arrays, as ``Elemwise`` does in Python."""
+    node = Elemwise(scalar_op)(*[T.as_tensor_variable(array)
+                                 for array in arrays]).owner
+    node.op.prepare_node(node, None, None, 'py')
+    storage = [None]
+    with np.errstate(all='ignore'):
+        node.op.perform(node, [v.data for v in node.inputs], [storage])
+    return storage[0]
+
+
 class Sweep(CKernel):
     """Element-wise results and sums of such, in one pass over the inputs.
 
@@ -87,18 +99,15 @@ class Sweep(CKernel):
         return gof.Apply(self, list(inputs), outputs)
 
     def perform(self, node, inputs, output_storage):
-        function = np.frompyfunc(self.scalar_op.impl, len(inputs),
-                                 len(output_storage))
-        self.scalar_op.init_py_impls()
-        with np.errstate(all='ignore'):
-            results = function(*inputs)
-        if len(output_storage) == 1:
-            results = [results]
-        for position, (result, storage) in enumerate(zip(results,
-                                                         output_storage)):
-            result = np.asarray(result, dtype='float64')
+        fgraph = self.scalar_op.fgraph
+        values = dict(zip(fgraph.inputs, inputs))
+        for inner in fgraph.toposort():
+            values[inner.outputs[0]] = _in_numpy(inner.op, [
+                values[v] if v in values else v.data for v in inner.inputs])
+        for position, storage in enumerate(output_storage):
+            result = values[fgraph.outputs[position]]
             if position < len(self.sums):
-                result = result.sum()
+                result = result.sum(dtype='float64')
             storage[0] = np.asarray(result,
                                     dtype=node.outputs[position].dtype)
 

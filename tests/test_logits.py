@@ -1,0 +1,145 @@
+"""What is recognised as the output of a sigmoid or softmax, and where its classes have gone."""
+
+import numpy as np
+import pytest
+
+import lasagne_objectives  # noqa: F401 (before theano, which it makes importable)
+import theano
+import theano.tensor as T
+from lasagne_objectives import logits
+
+Z = T.dmatrix('z')
+V = T.dvector('v')
+CUBE = T.dtensor3('cube')
+COLUMN = T.dcol('column')
+N = T.lscalar('n')
+ROWS = T.lvector('rows')
+MASK = T.TensorType('bool', [False])('mask')
+GRID = T.lmatrix('grid')
+softmax = T.nnet.softmax
+
+
+def normalised(z, axis):
+    return T.exp(z) / T.exp(z).sum(axis=axis, keepdims=True)
+
+
+def without_max(z, axis, over=None):
+    return normalised(z - z.max(axis=axis if over is None else over, keepdims=True), axis)
+
+
+class HostFromGpu(theano.gof.Op):
+    """A stand-in for the transfer of that name: this machine need have no GPU."""
+
+    __props__ = ()
+
+    def make_node(self, x):
+        return theano.gof.Apply(self, [x], [x.type()])
+
+
+HostFromGpu.__module__ = 'theano.gpuarray.basic_ops'
+
+# The predictions, and where their class axis is: None where a reshape may have torn it.
+P, CUBE_P = softmax(Z), normalised(CUBE, 2)
+SOFTMAXES = {
+    'softmax': (softmax(Z), 1),
+    'softmax with bias': (T.nnet.nnet.softmax_with_bias(Z, V), 1),
+    'exp log softmax': (T.exp(T.nnet.logsoftmax(Z)), 1),
+    'exp moved log softmax': (T.exp(T.nnet.logsoftmax(Z)[:2].T), 0),
+    'normalised': (normalised(Z, 0), 0),
+    'normalised vector': (normalised(V, 0), 0),
+    'normalised vector, all axes': (T.exp(V) / T.exp(V).sum(), 0),
+    'normalised cube': (normalised(CUBE, 1), 1),
+    'without max': (without_max(CUBE, 2), 2),
+    'without max of all': (without_max(CUBE, 1, over=(0, 1, 2)), 1),
+    'transposed': (softmax(Z).T, 0),
+    'more axes': (softmax(Z).dimshuffle(1, 'x', 0), 0),
+    'first rows': (softmax(Z)[:N], 1),
+    'one row': (softmax(Z)[3], 0),
+    'from a row on': (softmax(Z)[N:, :], 1),
+    'every other, backwards': (softmax(Z)[::2, ::-1], 1),
+    'all classes by numbers': (softmax(Z)[1:3, 0:], 1),
+    'taken rows': (softmax(Z)[ROWS], 1),
+    'taken rows of a cube': (normalised(CUBE, 2)[ROWS], 2),
+    'last length kept': (CUBE_P.reshape((-1, CUBE_P.shape[2])), 1),
+    'rows kept': (P.reshape((P.shape[0], -1)), 1),
+    'lengths by a slice': (P.reshape(tuple(P.shape[:2]) + (1,)), 1),
+    'mask': (softmax(Z)[MASK], 1),
+    'grid of rows': (softmax(Z)[GRID], None),
+    'broadcast sum': (T.exp(Z) / T.exp(Z).sum(axis=0), 0),
+    'rows and a new axis': (softmax(Z)[ROWS, None, :], 2),
+    'indices apart': (normalised(CUBE, 1)[ROWS, :, ROWS], 1),
+    'all, of a slice by indices': (normalised(CUBE, 2)[ROWS, :N], 2),
+    'all, sliced beside indices': (normalised(CUBE, 1)[ROWS, 0:, ROWS], 1),
+    'flattened rows': (softmax(Z).reshape((-1, 1, softmax(Z).shape[1])), None),
+    'flatten leading': (normalised(CUBE, 0).flatten(2), 0),
+    'same shape': (softmax(Z).reshape((3, 4)), None),
+    'unknown reshape': (softmax(Z).reshape((N, 2, -1)), None),
+    'unknown index of a shape': (P.reshape((N, P.shape[N])), None),
+    'broadcastable': (T.addbroadcast(softmax(Z), 0), 1),
+    'copied': (T.tensor_copy(softmax(Z)), 1),
+    'shape specified': (T.specify_shape(softmax(Z), (3, 4)), 1),
+    'from a GPU': (HostFromGpu()(softmax(Z)), 1),
+}
+
+SIGMOIDS = {
+    'sigmoid': T.nnet.sigmoid(Z), 'written out': 1 / (1 + T.exp(-Z)), 'the other way round': 1. / (T.exp(-Z) + 1.),
+    'inv': T.inv(1 + T.exp(-Z)), 'negated logits': 1 / (1 + T.exp(Z)), 'one unit of several': T.nnet.sigmoid(Z)[:, 0],
+    'flat': T.nnet.sigmoid(Z).flatten(), 'cut anyhow': T.nnet.sigmoid(Z).reshape((N, 2, -1))[::2, 1]}
+
+SMOOTH = T.nnet.softmax(Z)
+NEITHER = {
+    'an input': Z, 'clip': T.clip(T.nnet.sigmoid(Z), 1e-7, 1), 'hard': T.nnet.hard_sigmoid(Z), 'fast': T.nnet.ultra_fast_sigmoid(Z),
+    'plus': T.nnet.sigmoid(Z) + 1e-7, 'some classes': SMOOTH[:, 1:], 'one class': SMOOTH[:, 0], 'taken classes': SMOOTH.T[ROWS].T,
+    'picked': SMOOTH[T.arange(3), ROWS], 'some classes of picked rows': normalised(CUBE, 1)[ROWS, 1:, ROWS],
+    'symbolic classes of picked rows': normalised(CUBE, 1)[ROWS, :N, ROWS], 'the only class dropped': normalised(COLUMN, 1).dimshuffle(0),
+    'another numerator': T.exp(V) / T.exp(Z).sum(axis=1, keepdims=True),
+    'two axes': T.exp(Z) / T.exp(Z).sum(axis=(0, 1), keepdims=True), 'a mean': T.exp(Z) / T.exp(Z).mean(axis=1, keepdims=True),
+    'a maximum': T.exp(Z) / T.exp(Z).max(axis=1, keepdims=True), 'a quotient': Z / (1 + T.exp(-Z)), 'a symbolic numerator': N / (1 + T.exp(-Z)), 'more than one': 1 / (1 + T.exp(-Z) + Z),
+    'twice': 1 / (2 + T.exp(-Z)), 'an inverse': T.inv(Z), 'a squashed exp': 1 / (1 + Z), 'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
+    'exp': T.exp(Z), 'disconnected': theano.gradient.disconnected_grad(SMOOTH), 'printed': theano.printing.Print('p')(SMOOTH),
+    'repeated': T.repeat(SMOOTH, 2, axis=0)}
+
+
+@pytest.mark.parametrize('name', SOFTMAXES)
+def test_softmaxes(name):
+    predictions, axis = SOFTMAXES[name]
+    found = logits.find(predictions)
+    assert (found.kind, found.whole) == ('softmax', axis)
+    assert logits.logits(found).broadcastable == predictions.broadcastable
+
+
+@pytest.mark.parametrize('name', SIGMOIDS)
+def test_sigmoids(name):
+    found = logits.find(SIGMOIDS[name])
+    assert found.kind == 'sigmoid'
+    assert logits.log_odds(found) is not None
+
+
+@pytest.mark.parametrize('name', NEITHER)
+def test_neither(name):
+    assert logits.find(NEITHER[name]) is None
+
+
+VALUES = {Z: np.random.RandomState(0).randn(4, 4), V: np.random.RandomState(1).randn(4), CUBE: np.random.RandomState(2).randn(4, 4, 4),
+          N: 2, ROWS: np.array([3, 1]), MASK: np.array([True, False, True, True]), GRID: np.array([[0, 2], [1, 1]])}
+
+
+@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in ('from a GPU', 'broadcastable', 'same shape', 'shape specified',
+                                                                            'unknown index of a shape')])
+def test_what_is_found_gives_the_predictions(name):
+    predictions, _ = SOFTMAXES[name]
+    found = logits.find(predictions)
+    log_odds = logits.log_odds(found)
+    outputs = [predictions, T.exp(logits.log_probabilities(found)), 1 / (1 + T.exp(-log_odds))]
+    inputs = [v for v in theano.gof.graph.inputs(outputs) if v in VALUES]
+    with np.errstate(all='ignore'):
+        given, from_logs, from_odds = theano.function(inputs, outputs, mode=theano.Mode(linker='py', optimizer=None))(
+            *[VALUES[v] for v in inputs])
+    np.testing.assert_allclose(from_logs, given, rtol=1e-12)
+    np.testing.assert_allclose(from_odds, given, rtol=1e-12)
+
+
+def test_equality_of_graphs():
+    one, two = T.constant(1.), T.constant(2.)
+    assert logits.same(Z + 1, Z + 1) and not logits.same(Z + 1, Z + 2) and not logits.same(Z + 1, Z - 1)
+    assert logits.same(one, T.constant(1.)) and not logits.same(one, two) and not logits.same(one, Z) and not logits.same(Z, V)

@@ -1,0 +1,104 @@
+"""The node that knows the formulas of predictions and of logits, where the other tests do not look."""
+
+import numpy as np
+import pytest
+
+import lasagne_objectives as objectives
+import theano
+import theano.tensor as T
+from lasagne_objectives import arguments, stable
+from lasagne_objectives.kernels import c_kernel, softmax_log_odds, target_rank
+
+PYTHON = theano.Mode(linker='py', optimizer=None)
+Z, T_, Q = T.dmatrix('z'), T.dmatrix('t'), T.dmatrix('q')
+POINTS = [np.random.RandomState(seed).uniform(0.1, 0.9, (3, 4)) for seed in range(3)]
+
+
+def test_links_equal_their_own_kind_only():
+    assert stable.LogOdds() == stable.LogOdds() and hash(stable.LogOdds()) == hash(stable.LogOdds())
+    assert stable.LogOdds() != stable.LogProbabilities() and stable.SoftmaxLogits(0) != stable.SoftmaxLogits(1)
+
+
+def softmax(z):
+    """T.nnet.softmax is differentiated by its own output: replacing that would replace a part of its derivative as well."""
+    return T.exp(z) / T.exp(z).sum(axis=1, keepdims=True)
+
+
+LOSSES = {
+    'binary': (objectives.binary_crossentropy, T.nnet.sigmoid, lambda p, t: -(t * T.log(p) + (1 - t) * T.log(1 - p))),
+    'categorical': (objectives.categorical_crossentropy, softmax, lambda p, t: -(t * T.log(p)).sum(axis=1)),
+    'of unknown rows': (lambda p, t: objectives.categorical_crossentropy(p.reshape((3, 2, 2)), t.reshape((3, 2, 2))), softmax,
+                        lambda p, t: -(t * T.log(p)).reshape((3, 2, 2)).sum(axis=2))}
+
+
+@pytest.mark.parametrize('wrt', [Z, T_], ids=['logits', 'targets'])
+@pytest.mark.parametrize('name', LOSSES)
+def test_derivatives_built_before_the_predictions_are_replaced(name, wrt):
+    """Gradient, Hessian-vector product and directional derivative are the plain formula's under the same substitution."""
+    ours, layer, plain = LOSSES[name]
+    predictions = layer(Z)
+    results = []
+    for loss in ours(predictions, T_), plain(predictions, T_):
+        gradient = theano.grad(loss.sum(), wrt)
+        product = theano.grad((gradient * POINTS[2]).sum(), Z)
+        forward = T.Rop(loss, wrt, T.constant(POINTS[2]))
+        replaced = theano.clone([loss, gradient, product, forward], {predictions: Q})
+        results.append(theano.function([Z, T_, Q], replaced, mode=PYTHON, on_unused_input='ignore')(*POINTS))
+    for got, expected in zip(*results):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_gradient_of_replaced_predictions():
+    predictions = T.nnet.sigmoid(Z)
+    loss = theano.clone(objectives.binary_crossentropy(predictions, T_), {predictions: Q}).sum()
+    plain = -(T_ * T.log(Q) + (1 - T_) * T.log(1 - Q)).sum()
+    got, expected = theano.function([Z, T_, Q], [theano.grad(loss, Q), theano.grad(plain, Q)], mode=PYTHON, on_unused_input='ignore')(*POINTS)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+def test_a_direction_that_does_not_move():
+    node = objectives.binary_crossentropy(T.nnet.sigmoid(Z), T_).owner
+    assert node.op.R_op(node.inputs, [None] * 3) == [None]
+    rank = target_rank.target_rank(Z, T.lvector()).owner
+    assert rank.op.R_op(rank.inputs, [Z, None]) == [None]
+
+
+def test_scan_in_scan_is_resolved():
+    def inner(z, t):
+        return objectives.binary_crossentropy(T.nnet.sigmoid(z), t)
+
+    def outer(z, t):
+        return theano.scan(inner, [z, t])[0]
+    losses = theano.scan(outer, [Z, T_])[0]
+    z = np.array([[1e4, -1e4]])
+    for mode in 'FAST_COMPILE', theano.compile.mode.Mode(linker='py', optimizer='fast_run'):
+        np.testing.assert_array_equal(theano.function([Z, T_], losses, mode=mode)(z, [[0., 0.]]), [[1e4, 0]])
+
+
+def test_empty_rows_and_no_classes():
+    odds = softmax_log_odds.softmax_log_odds(Z)
+    function = theano.function([Z], [odds, theano.grad(odds.sum(), Z)], mode=PYTHON)
+    assert [a.shape for a in function(np.ones((0, 3)))] == [(0, 3)] * 2
+    rank = theano.function([Z], target_rank.target_rank(Z, np.array([0, 1])), mode=PYTHON)
+    assert (rank(np.ones((2, 0))) == target_rank.NEVER).all()
+
+
+def test_one_data_point_as_a_vector():
+    v = T.dvector()
+    loss = objectives.binary_crossentropy(T.exp(v) / T.exp(v).sum(), [1., 0., 0.])
+    value = theano.function([v], loss, mode=PYTHON)([1000., 0., 0.])
+    np.testing.assert_allclose(value, [0, 0, 0], atol=1e-12)
+
+
+def test_no_compiler_no_flags():
+    assert c_kernel.openmp_flags('') == []
+
+
+def test_arguments_that_nobody_else_passes():
+    assert arguments.align_targets(1, Z) == (1, Z)
+    with pytest.raises(ValueError, match='delta must be a scalar or broadcast'):
+        objectives.huber_loss(T.dvector(), T.dvector(), delta=Z)
+    with pytest.raises(ValueError, match='axis must be an integer'):
+        objectives.categorical_accuracy(Z, T.lvector(), axis='rows')
+    with pytest.raises(ValueError, match=r'got \(3, 2\) and \(1, \?\)'):
+        objectives.categorical_crossentropy(np.ones((3, 2)), T.TensorType('float64', (True, False))())
