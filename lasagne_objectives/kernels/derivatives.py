@@ -19,6 +19,21 @@ def _fresh(inputs):
     return [variable.type() for variable in inputs]
 
 
+def _substituted(variable, values):
+    """Rebuild a formula of stand-ins on what they stand for.
+
+    Unlike ``theano.clone`` it leaves alone whatever `values` are computed
+    from: a copy could not be replaced together with its original any more.
+    """
+    if variable in values or variable.owner is None:
+        return values.get(variable, variable)
+    node = variable.owner
+    inputs = [_substituted(v, values) for v in node.inputs]
+    rebuilt = node.clone_with_new_inputs(inputs, strict=False)
+    values.update(zip(node.outputs, rebuilt.outputs))
+    return values[variable]
+
+
 def pull_back(formula, inputs, gradient):
     """Gradients of ``formula(*inputs)`` with respect to each of `inputs`.
 
@@ -45,7 +60,8 @@ def pull_back(formula, inputs, gradient):
                         disconnected_inputs='ignore')
     values = dict(zip(arguments, inputs))
     values[incoming] = T.cast(gradient, incoming.dtype)
-    by_argument = dict(zip(wanted, theano.clone(found, replace=values)))
+    by_argument = {argument: _substituted(gradient, values)
+                   for argument, gradient in zip(wanted, found)}
     return [by_argument.get(v, DisconnectedType()()) for v in arguments]
 
 
@@ -64,4 +80,4 @@ def push_forward(formula, inputs, points):
     derivative = T.Rop(formula(*arguments), variables, directions)
     values = dict(zip(arguments, inputs))
     values.update(zip(directions, [point for _, point in moving]))
-    return theano.clone(derivative, replace=values)
+    return _substituted(derivative, values)
