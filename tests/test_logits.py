@@ -7,6 +7,8 @@ import lasagne_objectives  # noqa: F401 (before theano, which it makes importabl
 import theano
 import theano.tensor as T
 from lasagne_objectives import logits
+from lasagne_objectives.kernels.elementwise import cast_both_ways
+from theano.tensor.type_other import SliceConstant, slicetype
 
 Z = T.dmatrix('z')
 V = T.dvector('v')
@@ -70,8 +72,11 @@ SOFTMAXES = {
     'indices apart': (normalised(CUBE, 1)[ROWS, :, ROWS], 1),
     'all, of a slice by indices': (normalised(CUBE, 2)[ROWS, :N], 2),
     'all, sliced beside indices': (normalised(CUBE, 1)[ROWS, 0:, ROWS], 1),
+    'a constant slice': (T.subtensor.advanced_subtensor(normalised(CUBE, 1), ROWS, SliceConstant(slicetype, slice(None)), ROWS), 1),
+    'cast': (cast_both_ways(P, 'float32'), 1),
     'flattened rows': (softmax(Z).reshape((-1, 1, softmax(Z).shape[1])), None),
     'flatten leading': (normalised(CUBE, 0).flatten(2), 0),
+    'inner axis of an unknown reshape': (normalised(CUBE, 1).reshape((N, 2, -1)), None),
     'same shape': (softmax(Z).reshape((3, 4)), None),
     'unknown reshape': (softmax(Z).reshape((N, 2, -1)), None),
     'unknown index of a shape': (P.reshape((N, P.shape[N])), None),
@@ -124,7 +129,7 @@ VALUES = {Z: np.random.RandomState(0).randn(4, 4), V: np.random.RandomState(1).r
           N: 2, ROWS: np.array([3, 1]), MASK: np.array([True, False, True, True]), GRID: np.array([[0, 2], [1, 1]])}
 
 
-@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in ('from a GPU', 'broadcastable', 'same shape', 'shape specified',
+@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in ('from a GPU', 'broadcastable', 'same shape', 'shape specified', 'cast',
                                                                             'unknown index of a shape')])
 def test_what_is_found_gives_the_predictions(name):
     predictions, _ = SOFTMAXES[name]

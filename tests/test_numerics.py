@@ -325,8 +325,8 @@ def test_softmax_behind_moved_elements(name, mode, dtype='float32'):
         assert_within(loss, value, oracle.absolute_bound(value, dtype, oracle.largest_finite(moved, axis), mass), dtype)
 
 
-@pytest.mark.parametrize('name, mode', [(name, mode) for name in SIGMOID_CHAINS for mode in REWRITES]
-                         + [('one column', 'FAST_RUN')])
+@every_rewrite
+@pytest.mark.parametrize('name', SIGMOID_CHAINS)
 def test_sigmoid_behind_moved_elements(name, mode, dtype='float32'):
     z, at, t = finite(chain_logits(dtype)), moved_positions('sigmoid')[name], chain_targets('sigmoid', name, dtype)
     got = chained_sigmoid_losses(mode)(name, z)
@@ -471,8 +471,8 @@ def test_binary_hinge_of_the_log_odds_of_a_softmax(name, how, dtype, mode):
 
 # Weights and means ---------------------------------------------------------------------------------------------------------------
 
-@every_mode
-@pytest.mark.parametrize('how, scale', [('mean', 1 / 64.), ('sum', 1.), ('normalized_sum', 1 / 32.)])
+@pytest.mark.parametrize('how, scale, mode', [('mean', 1 / 64., mode) for mode in REWRITES] + [('mean', 1 / 64., 'FAST_RUN')]
+                         + [('sum', 1., mode) for mode in REWRITES] + [('normalized_sum', 1 / 32., mode) for mode in REWRITES])
 def test_weighted_losses_of_saturated_rows(how, scale, mode, dtype='float32'):
     """Weights that are powers of two, and 0, scale the gradient exactly, so its bound scales with them."""
     z, i, _, _ = softmax_cases(dtype)

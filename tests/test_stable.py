@@ -56,11 +56,39 @@ def test_gradient_of_replaced_predictions():
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+def test_derivative_of_a_gradient_whose_predictions_were_replaced():
+    predictions = T.nnet.sigmoid(Z)
+    results = []
+    for loss in objectives.binary_crossentropy(predictions, T_), -(T_ * T.log(predictions) + (1 - T_) * T.log(1 - predictions)):
+        gradient = theano.clone(theano.grad(loss.sum(), Z), {predictions: Q})
+        results += [theano.grad((gradient * POINTS[2]).sum(), wrt) for wrt in (Z, Q)]
+    values = theano.function([Z, T_, Q], results, mode=PYTHON, on_unused_input='ignore')(*POINTS)
+    for got, expected in zip(values[:2], values[2:]):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_a_direction_that_does_not_move():
     node = objectives.binary_crossentropy(T.nnet.sigmoid(Z), T_).owner
     assert node.op.R_op(node.inputs, [None] * 3) == [None]
     rank = target_rank.target_rank(Z, T.lvector()).owner
     assert rank.op.R_op(rank.inputs, [Z, None]) == [None]
+
+
+def test_accuracies_are_constant():
+    """In the predictions, whether or not these are made of logits, and in the logits."""
+    for predictions, wrt in (softmax(Z), Z), (softmax(Z).reshape((3, 2, 2)), Z), (T.nnet.sigmoid(Z), Z), (Q, Q):
+        labels = T.zeros_like(predictions[..., 0], dtype='int64')
+        right = objectives.categorical_accuracy(predictions, labels)
+        total = objectives.aggregate(right)
+        gradient = theano.function([Z, Q], [total, theano.grad(total, wrt), theano.grad(total, predictions)], mode=PYTHON,
+                                   on_unused_input='ignore')(POINTS[0], POINTS[1])
+        assert 0 <= gradient[0] <= 1 and not gradient[1].any() and not gradient[2].any()
+
+
+def test_without_optimizer_but_with_a_compiler():
+    loss = objectives.binary_crossentropy(T.nnet.sigmoid(Z), 0.)
+    value = theano.function([Z], loss, mode=theano.Mode(optimizer=None))([[1e4, -1e4]])
+    np.testing.assert_array_equal(value, [[1e4, 0]])
 
 
 def test_scan_in_scan_is_resolved():
