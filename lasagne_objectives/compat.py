@@ -6,7 +6,9 @@ imports or calls and that have been removed since:
 * ``theano.tensor.signal.downsample``, which Theano 1.0 calls ``pool``
 * ``inspect.getargspec``, which Python 3.11 dropped
 
-Where a name is there, it is left alone.
+Where a name is there, it is left alone. On Python 3.11 it also makes
+``theano.scan``, and so every recurrent layer, loop in Python: the C loop of
+Theano 1.0.5 includes a header that Python 3.11 has moved.
 
 Examples
 --------
@@ -126,5 +128,22 @@ def provide_downsample(package, modules):
         package.downsample = modules[name] = make_downsample()
 
 
+def loop_in_python(version, modules):
+    """Keep ``theano.scan`` from compiling its loop where that must fail.
+
+    Parameters
+    ----------
+    version : tuple of int
+        Of Python.
+    modules : dict
+        ``sys.modules``, or a stand-in for it.
+    """
+    if version >= (3, 11):
+        # None makes its import an ImportError, after which Theano takes the
+        # loop written in Python.
+        modules.setdefault('theano.scan_module.scan_perform_ext', None)
+
+
 provide_getargspec(inspect)
+loop_in_python(sys.version_info[:2], sys.modules)
 provide_downsample(theano.tensor.signal, sys.modules)

@@ -31,6 +31,26 @@ def test_lasagne_can_be_imported():
                       "print(lasagne.__version__)") == '0.1'
 
 
+def test_scan_runs_compiled():
+    """The rest of the function is in C even where the loop cannot be."""
+    assert run_python(
+        "import lasagne_objectives.compat, theano, theano.tensor as T;"
+        "x = T.dvector();"
+        "y, _ = theano.scan(lambda a, b: a + b, [x],"
+        " outputs_info=[T.constant(0., dtype='float64')]);"
+        "print(theano.function([x], y, mode='FAST_RUN')([1., 2.]).tolist())"
+    ) == '[1.0, 3.0]'
+
+
+def test_only_a_python_that_cannot_compile_the_loop_is_kept_from_it():
+    name = 'theano.scan_module.scan_perform_ext'
+    old, new, loaded = {}, {}, {name: 'loaded'}
+    compat.loop_in_python((3, 10), old)
+    compat.loop_in_python((3, 11), new)
+    compat.loop_in_python((3, 11), loaded)
+    assert old == {} and new == {name: None} and loaded == {name: 'loaded'}
+
+
 def test_the_package_alone_changes_nothing():
     code = ("import inspect, sys; before = set(dir(inspect));"
             "import lasagne_objectives;"
