@@ -17,18 +17,9 @@ def mode_of(name):
     return theano.compile.mode.Mode(linker='py', optimizer=None) if name == 'no optimizer' else name
 
 
-@pytest.fixture(autouse=True)
-def compiler(request):
-    """Takes the compiler from the tests of modes that need none: Theano would use it to work out what is constant.
-
-    A module that imports this has it for all its tests.
-    """
-    parameters = getattr(request.node, 'callspec', None) and request.node.callspec.params or {}
-    if parameters.get('mode') in REWRITES:
-        with theano.change_flags(cxx=''):
-            yield
-    else:
-        yield
+@pytest.fixture
+def compiler():
+    """Kept for the modules that import it; the compiler stays what it is."""
 
 
 def tensor(dtype, ndim, name=None):
