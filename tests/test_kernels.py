@@ -431,3 +431,17 @@ def test_debug_mode_finds_nothing():
                                                                                          stability_patience=1))
     rng = np.random.RandomState(11)
     assert np.isfinite(function(rng.randn(4, 3), np.array([0, 2, 1, 1]), rng.rand(4, 3))[1])
+
+
+def test_c_code_is_written_for_every_kernel():
+    """Also where a compiled module is at hand already and Theano would not ask for it."""
+    z, i, t, g = T.fmatrix(), T.lvector(), T.fmatrix(), T.fvector()
+    nodes = [v.owner for v in row_kernels(z, i, t, g)]
+    nodes.append(softmax_crossentropy.softmax_crossentropy_with_gradient(z, i, g)[0].owner)
+    kernel = sweep.composite([z, t], [elementwise.sigmoid_crossentropy(z, t), elementwise.sigmoid_residual(z, t)])
+    nodes.append(sweep.Sweep(kernel, ('float32',))(z, t)[0].owner)
+    for node in nodes:
+        names = [['%s%d' % (kind, k) for k in range(len(variables))] for kind, variables in (('in', node.inputs), ('out', node.outputs))]
+        code = node.op.c_code(node, 'name', names[0], names[1], dict(fail='FAIL'))
+        assert 'FAIL' in code and all(name in code for name in names[1])
+    assert 'reduction(+:part0)' in nodes[-1].op.c_support_code_apply(nodes[-1], 'name')
