@@ -1,5 +1,4 @@
 """Compiling once what many tests look at: modes by name, and functions by name."""
-import pytest
 import theano
 import theano.tensor as T
 
@@ -15,11 +14,6 @@ def mode_of(name):
     if name == 'fast_run in Python':
         return theano.compile.mode.Mode(linker='py', optimizer='fast_run').excluding('fusion')
     return theano.compile.mode.Mode(linker='py', optimizer=None) if name == 'no optimizer' else name
-
-
-@pytest.fixture
-def compiler():
-    """Kept for the modules that import it; the compiler stays what it is."""
 
 
 def tensor(dtype, ndim, name=None):

@@ -17,7 +17,7 @@ import theano.tensor as T
 from theano.gradient import DisconnectedInputError, disconnected_grad, grad_clip, grad_scale, zero_grad
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
-from compiled import REWRITES, Functions, compiler, mode_of, with_gradient  # noqa: F401: a fixture
+from compiled import REWRITES, Functions, mode_of, with_gradient
 from ways import SIGMOIDS, SOFTMAXES, exp_over_sum
 
 every_rewrite = pytest.mark.parametrize('mode', REWRITES)

@@ -14,7 +14,7 @@ import theano
 import theano.tensor as T
 
 import oracle
-from compiled import MODES, REWRITES, Functions, compiler, mode_of, tensor, with_gradient  # noqa: F401: a fixture
+from compiled import MODES, REWRITES, Functions, mode_of, tensor, with_gradient
 from oracle import assert_within
 from ways import SIGMOIDS, SOFTMAXES, exp_minus_max, exp_over_sum, nnet_softmax
 
