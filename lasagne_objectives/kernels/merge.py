@@ -17,6 +17,7 @@ from lasagne_objectives.kernels.softmax_crossentropy import (
     SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
     softmax_crossentropy_with_gradient)
 from lasagne_objectives.kernels.sweep import Sweep, composite
+from lasagne_objectives.kernels.target_rank import TargetRank
 
 
 class MergeSweeps(gof.Optimizer):
@@ -70,13 +71,15 @@ def _merge_pair(fgraph, node, gradient):
 # ---------------------------------------------------------------------------
 # Element-wise losses
 
-def _holds_kernel(node):
-    """Whether a node is element-wise and computes a kernel of ours."""
+def _is_ours(node):
+    """Whether an element-wise node computes a kernel or compares ranks."""
     scalar_op = node.op.scalar_op
-    return isinstance(scalar_op, Kernel) or (
-        isinstance(scalar_op, Composite) and
-        any(isinstance(inner.op, Kernel)
-            for inner in scalar_op.fgraph.apply_nodes))
+    inner = (scalar_op.fgraph.apply_nodes if isinstance(scalar_op, Composite)
+             else [])
+    return (isinstance(scalar_op, Kernel) or
+            any(isinstance(node.op, Kernel) for node in inner) or
+            any(v.owner is not None and isinstance(v.owner.op, TargetRank)
+                for v in node.inputs))
 
 
 def _is_sweepable(node, any_type=False):
@@ -114,7 +117,7 @@ def _merge_elementwise(fgraph):
     # them is taken into their sweep, not written for them to read.
     for node in reversed(fgraph.toposort()):
         if (node in fgraph.apply_nodes and _is_sweepable(node) and
-                _holds_kernel(node)):
+                _is_ours(node)):
             _merge_group(fgraph, [node] + _partners(node))
 
 
