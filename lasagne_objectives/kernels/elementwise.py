@@ -74,14 +74,14 @@ class Product(Kernel):
 
     nin = 2
     numpy_form = staticmethod(product_numpy)
-    # Only 0 * inf makes NaN of two operands that are none. The result may
-    # take the place of an operand: it is written last. No && here and below,
-    # which would be branches: loops without them are vectorised.
+    # 0 * inf is the only NaN of operands whose sum is a number. The result
+    # may take the place of an operand: it is written last. No && here and
+    # below, nor tests of one operand, which can be constant: the compiler
+    # makes branches of these, and vectorises only loops without.
     code = """
         {
-            const %(real)s xy = %(x)s * %(y)s;
-            %(out)s = (xy != xy) & (%(x)s == %(x)s) & (%(y)s == %(y)s)
-                ? 0 : xy;
+            const %(real)s xy = %(x)s * %(y)s, sum = %(x)s + %(y)s;
+            %(out)s = (xy != xy) & (sum == sum) ? 0 : xy;
         }
     """
 
