@@ -171,6 +171,21 @@ def test_softmax_and_its_gradient_are_one_sweep():
     assert 'SoftmaxCrossentropy' in separate and 'SoftmaxCrossentropyGradient' in separate
 
 
+def test_an_aggregated_accuracy_is_summed_where_ranks_are_compared():
+    z, t, w = T.fmatrix(), T.ivector(), T.fvector()
+    accuracy = objectives.categorical_accuracy(z, t, top_k=2)
+    outputs = [objectives.aggregate(accuracy), objectives.aggregate(accuracy, w, 'normalized_sum')]
+    merged, separate = [theano.function([z, t, w], outputs, mode=mode) for mode in (COMPILED, UNMERGED)]
+    assert len(sweeps(merged)) >= 1 and sweeps(separate) == []
+    x, indices, _, weights = data((33, 5), 'float32')
+    ranks = np.argsort(np.argsort(-x, axis=1, kind='stable'), axis=1)[np.arange(33), indices]
+    right = (ranks < 2) & ~np.isnan(x).any(axis=1)
+    for function in merged, separate:
+        mean, weighted = function(x, indices.astype('int32'), weights)
+        np.testing.assert_allclose(mean, right.mean(), rtol=1e-6)
+        np.testing.assert_allclose(weighted, weights[right].sum() / weights.sum(), rtol=1e-5)
+
+
 def rewrite(inputs, outputs, mode):
     """The nodes of a graph after the rewrites of a mode, without compiling."""
     inputs, outputs = theano.gof.graph.clone(inputs, outputs)

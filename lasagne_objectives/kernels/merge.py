@@ -77,9 +77,17 @@ def _is_ours(node):
     inner = (scalar_op.fgraph.apply_nodes if isinstance(scalar_op, Composite)
              else [])
     return (isinstance(scalar_op, Kernel) or
-            any(isinstance(node.op, Kernel) for node in inner) or
-            any(v.owner is not None and isinstance(v.owner.op, TargetRank)
-                for v in node.inputs))
+            any(isinstance(one.op, Kernel) for one in inner) or
+            any(_compares_ranks(v) for v in node.inputs))
+
+
+def _compares_ranks(variable):
+    """Whether a variable is a rank, or element by element made of ranks."""
+    node = variable.owner
+    return node is not None and (
+        isinstance(node.op, TargetRank) or
+        isinstance(node.op, Elemwise) and
+        any(_compares_ranks(v) for v in node.inputs))
 
 
 def _is_sweepable(node, any_type=False):
