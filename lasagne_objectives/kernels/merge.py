@@ -1,9 +1,9 @@
-"""The rewrite that merges a loss and its gradient into one sweep.
+"""The rewrites that merge a loss and its gradient into one sweep.
 
-It is registered with Theano's database of rewrites as 'lasagne_objectives':
-``mode.excluding('lasagne_objectives')`` leaves it out, with the same results
-to rounding. It only ever touches nodes that hold a kernel of this package,
-on the CPU.
+They are registered with Theano's database of rewrites under the tag
+'lasagne_objectives': ``mode.excluding('lasagne_objectives')`` leaves them
+out, with the same results to rounding. They only ever touch nodes that hold a
+kernel of this package, on the CPU.
 """
 
 import theano
@@ -11,10 +11,11 @@ from theano import gof
 from theano.compile import optdb
 from theano.scalar.basic import Composite
 from theano.tensor.elemwise import Elemwise, Sum
+from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.softmax_crossentropy import (
-    SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
+    GradientKernel, SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
     softmax_crossentropy_with_gradient)
 from lasagne_objectives.kernels.sweep import Sweep, composite
 from lasagne_objectives.kernels.target_rank import TargetRank
@@ -34,7 +35,22 @@ class MergeSweeps(gof.Optimizer):
         _merge_elementwise(fgraph)
 
 
-optdb.register('lasagne_objectives', MergeSweeps(), 49.3, 'fast_run')
+optdb.register('lasagne_objectives_merge', MergeSweeps(), 49.3, 'fast_run',
+               'lasagne_objectives')
+
+
+@gof.local_optimizer([GradientKernel])
+def gradient_inplace(node):
+    """Let the gradient take the place of logits that nothing reads later."""
+    if not isinstance(node.op, GradientKernel) or node.op.inplace:
+        return False
+    return type(node.op)(inplace=True)(*node.inputs, return_list=True)
+
+
+# Where Theano has its own. It has other readers of the logits run first, or
+# refuses, when they are an input or a result of the function.
+optdb.register('lasagne_objectives_inplace', in2out(gradient_inplace), 70,
+               'fast_run', 'inplace', 'lasagne_objectives')
 
 
 def _depends(variables, on):

@@ -37,8 +37,23 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     for (npy_intp j = 0; j < n; j++)
         m = z[j] > m ? z[j] : m;
     double sum = 0, mass = 0, dot = 0;
+    if (dense == NULL) {
+        mass = 1;
+        dot = lo_shift(z[target], m);
+    }
     for (npy_intp from = 0; from < n; from += LO_BLOCK) {
         const npy_intp to = from + LO_BLOCK < n ? from + LO_BLOCK : n;
+        if (dense != NULL) {
+            real part_of_mass = 0, part_of_dot = 0;
+            #pragma omp simd reduction(+:part_of_mass,part_of_dot)
+            for (npy_intp j = from; j < to; j++) {
+                part_of_mass += dense[j];
+                part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
+            }
+            mass += part_of_mass;
+            dot += part_of_dot;
+        }
+        /* Last, because the gradient may take the place of the logits. */
         real part = 0;
         if (gradient != NULL) {
             #pragma omp simd reduction(+:part)
@@ -53,20 +68,6 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
                 part += exp_of_negative(lo_shift(z[j], m));
         }
         sum += part;
-        if (dense != NULL) {
-            real part_of_mass = 0, part_of_dot = 0;
-            #pragma omp simd reduction(+:part_of_mass,part_of_dot)
-            for (npy_intp j = from; j < to; j++) {
-                part_of_mass += dense[j];
-                part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
-            }
-            mass += part_of_mass;
-            dot += part_of_dot;
-        }
-    }
-    if (dense == NULL) {
-        mass = 1;
-        dot = lo_shift(z[target], m);
     }
     if (loss != NULL)
         *loss = (real)(mass * log(sum) - dot);
@@ -215,12 +216,12 @@ struct lo_softmax_rows {
 };
 
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
- * the gradient alone. */
+ * the gradient alone. `inplace` lets the gradient take the place of z. */
 template <typename real, typename index>
 static int softmax_crossentropy(PyArrayObject *z, PyArrayObject *targets,
                                 PyArrayObject *upstream,
                                 PyArrayObject **loss,
-                                PyArrayObject **gradient)
+                                PyArrayObject **gradient, bool inplace)
 {
     const npy_intp *shape = PyArray_DIMS(z);
     if (PyArray_NDIM(targets) == 2 ? lo_check_dense<real>(z, targets)
@@ -235,7 +236,12 @@ static int softmax_crossentropy(PyArrayObject *z, PyArrayObject *targets,
     }
     if (loss && lo_prepare(loss, 1, shape, lo_type<real>::number))
         return -1;
-    if (gradient && lo_prepare(gradient, 2, shape, lo_type<real>::number))
+    if (inplace && PyArray_IS_C_CONTIGUOUS(z)) {
+        Py_INCREF(z);
+        Py_XDECREF(*gradient);
+        *gradient = z;
+    } else if (gradient &&
+               lo_prepare(gradient, 2, shape, lo_type<real>::number))
         return -1;
     const lo_softmax_rows<real, index> work = {
         z, targets, upstream, loss ? (real *)PyArray_DATA(*loss) : NULL,
