@@ -125,6 +125,15 @@ def test_a_script_that_fails_halfway(user, plain, tmp_path):
     assert loud[2].startswith(done[2] + 'lasagne_objectives: ')
 
 
+def test_theanos_own_errors_are_not_ours(user, tmp_path):
+    code, out, err = run_python(*RUNNER, '-q', '-c', 'import theano',
+                                cwd=tmp_path, env=dict(
+                                    os.environ, THEANO_FLAGS='floatX=float1'))
+    assert code == 1
+    assert 'Invalid value ("float1")' in err.splitlines()[-1]
+    assert 'lasagne_objectives' not in err
+
+
 # ---------------------------------------------------------------------------
 # As if Python had run it: the same script both ways
 
@@ -157,7 +166,8 @@ PROGRAMS = {
                "    raise ValueError('b') from e"),
     'no_module': "import lasagne_nowhere",
     'no_syntax': "print('a'\n\n1 +",
-    'hooked': "import sys\nsys.excepthook = lambda *error: print(error[:2])\n1 / 0",
+    'hooked': ("import sys\n"
+               "sys.excepthook = lambda *error: print(error[:2])\n1 / 0"),
     'stack': "import traceback; traceback.print_stack()",
     'warns': "import warnings; warnings.warn('careful')",
     'atexit': "import atexit; atexit.register(print, 'end'); 1 / 0",
@@ -244,7 +254,8 @@ def test_the_package_of_the_current_folder_serves_the_script(tmp_path):
     code, out, err = run_python(*RUNNER, str(script), cwd=REPOSITORY,
                                 env=environ)
     assert code == 0, err
-    assert os.path.samefile(out.strip(), lasagne_objectives.__file__)
+    assert os.path.samefile(out.strip(), os.path.join(
+        REPOSITORY, 'lasagne_objectives', '__init__.py'))
 
 
 # ---------------------------------------------------------------------------
