@@ -8,6 +8,7 @@ import pytest
 import theano
 
 import pages
+from cases import BARELY_REWRITTEN
 from pages import read
 
 # Pages whose blocks are pieces of a program, with what they leave out.
@@ -30,9 +31,11 @@ def pages_with_code():
 @pytest.mark.parametrize('page', pages_with_code())
 def test_code_on_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pictures are saved there
-    # The pages are about losses, not about modes: the one that compiles
-    # quickest serves.
-    with theano.change_flags(mode='FAST_COMPILE'):
+    # The pages are about losses, not about modes: the default one becomes
+    # one that is quickly compiled. Theano keeps it here.
+    monkeypatch.setattr(theano.compile.mode, 'instantiated_default_mode',
+                        BARELY_REWRITTEN)
+    with theano.change_flags(mode='Mode', floatX='float64'):
         pages.run(page, SETUP.get(page, ''))
 
 

@@ -20,8 +20,10 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                       'objectives')
 
 x = T.vector('x')
+FIRST = T.zeros_like(x, dtype='int32')  # the class of every target
+DIFFERENCES = np.linspace(-3.5, 3.5, 301)
 PROBABILITIES = np.linspace(0, 1, 301)[1:-1]
-LOG_ODDS = np.linspace(-6, 6, 301)
+LOG_ODDS = np.linspace(-4, 4, 300)
 
 
 def run(loss, numbers):
@@ -50,28 +52,24 @@ def draw_column(axes, numbers, losses, xlabel):
             panel.plot(numbers, line, color=colour, label=label,
                        linestyle='-' if place == 0 else (0, (5, 1 + place)))
     gradient.set_xlabel(xlabel)
-    value.legend(loc='best')
     value.margins(x=0)
 
 
-def picture(name, *columns):
-    """One column of panels for each of (numbers, losses, label of x)."""
+def picture(value, gradient, *columns):
+    """A figure with a column for each of (numbers, losses, label of x).
+
+    `value` and `gradient` set what the panels above and below show.
+    """
     figure = Figure(figsize=(5, 4.6), layout='constrained')
     panels = figure.subplots(2, len(columns), sharex='col', sharey='row',
                              squeeze=False)
     for axes, column in zip(panels.T, columns):
         draw_column(axes, *column)
-    for axes in panels[:, 1:].flat:
-        if axes.get_legend():
-            axes.get_legend().remove()  # it is that of the first column
-    panels[0, 0].set_ylabel('accuracy' if 'accuracy' in name else 'loss')
-    panels[1, 0].set_ylabel('gradient')
-    save(figure, name)
-    return panels
-
-
-def save(figure, name):
-    style.save(figure, os.path.join(FOLDER, name + '.svg'))
+    panels[0, 0].set(**dict({'ylabel': 'loss'}, **value))
+    panels[1, 0].set(**dict({'ylabel': 'gradient'}, **gradient))
+    if len(columns[0][1]) > 1:
+        panels[0, 0].legend()
+    return figure
 
 
 def binary_crossentropy():
@@ -79,38 +77,26 @@ def binary_crossentropy():
         return {'t = 1': (BLUE, lo.binary_crossentropy(p, 1)),
                 't = 0': (ORANGE, lo.binary_crossentropy(p, 0)),
                 't = 0.7': (GREEN, lo.binary_crossentropy(p, 0.7))}
-    panels = picture(
-        'binary_crossentropy',
+    return picture(
+        {'ylim': (-0.2, 6.2)}, {'ylim': (-6, 6)},
         (PROBABILITIES, losses(x), 'prediction p'),
         (LOG_ODDS, losses(T.nnet.sigmoid(x)), 'logit z, p = sigmoid(z)'))
-    panels[0, 0].set_ylim(-0.2, 6.2)
-    panels[1, 0].set_ylim(-6, 6)
-    save(panels[0, 0].figure, 'binary_crossentropy')
 
 
 def categorical_crossentropy():
-    target = T.zeros_like(x, dtype='int32')
-
     def loss(p):
-        return {'': (BLUE, lo.categorical_crossentropy(p, target))}
-    panels = picture(
-        'categorical_crossentropy',
+        return {'': (BLUE, lo.categorical_crossentropy(p, FIRST))}
+    return picture(
+        {'ylim': (-0.2, 6.2)}, {'ylim': (-6, 0.3)},
         (PROBABILITIES, loss(scores(x, 0)), "p of the target's class"),
         (LOG_ODDS, loss(T.nnet.softmax(scores(x, 0, 0))),
          "logit of the target's class,\nthose of two others being 0"))
-    panels[0, 0].get_legend().remove()
-    panels[0, 0].set_ylim(-0.2, 6.2)
-    panels[1, 0].set_ylim(-6, 0.3)
-    save(panels[0, 0].figure, 'categorical_crossentropy')
 
 
 def squared_error():
-    panels = picture('squared_error',
-                     (np.linspace(-3, 3, 301),
-                      {'': (BLUE, lo.squared_error(x, 0))},
-                      'prediction - target'))
-    panels[0, 0].get_legend().remove()
-    save(panels[0, 0].figure, 'squared_error')
+    return picture({}, {}, (DIFFERENCES,
+                            {'': (BLUE, lo.squared_error(x, 0))},
+                            'prediction - target'))
 
 
 def binary_hinge_loss():
@@ -118,32 +104,26 @@ def binary_hinge_loss():
         return {'t = %d' % t: (colour, lo.binary_hinge_loss(
             p, t, log_odds=log_odds)) for t, colour in ((1, BLUE),
                                                         (0, ORANGE))}
-    panels = picture(
-        'binary_hinge_loss',
-        (np.linspace(-4, 4, 300), losses(x, True),
-         'log-odds,\nlog_odds=True'),
+    return picture(
+        {'ylim': (-0.2, 6.2)}, {'ylim': (-12, 12)},
+        (LOG_ODDS, losses(x, True), 'log-odds,\nlog_odds=True'),
         (PROBABILITIES, losses(x, False), 'probability,\nlog_odds=False'))
-    panels[0, 0].set_ylim(-0.2, 6.2)
-    panels[1, 0].set_ylim(-12, 12)
-    save(panels[0, 0].figure, 'binary_hinge_loss')
 
 
 def multiclass_hinge_loss():
-    others = T.constant(0.), T.constant(1.)
     losses = {'delta = %s' % delta: (colour, lo.multiclass_hinge_loss(
-        scores(x, *others), T.zeros_like(x, dtype='int32'), delta))
+        scores(x, 0., 1.), FIRST, delta))
         for delta, colour in ((1, BLUE), (0.5, ORANGE))}
-    picture('multiclass_hinge_loss',
-            (np.linspace(-2, 4, 300), losses,
-             "score of the target's class, those of two others being 0, 1"))
+    return picture({}, {}, (
+        np.linspace(-2, 4, 300), losses,
+        "score of the target's class,\nthose of two others being 0 and 1"))
 
 
 def huber_loss():
     losses = {'delta = %s' % delta: (colour, lo.huber_loss(x, 0, delta))
-              for delta, colour in ((2, GREEN), (1, BLUE), (0.5, ORANGE))}
+              for delta, colour in ((1, BLUE), (0.5, ORANGE), (2, GREEN))}
     losses['squared error / 2'] = GREY, lo.squared_error(x, 0) / 2
-    picture('huber_loss',
-            (np.linspace(-3.5, 3.5, 301), losses, 'prediction - target'))
+    return picture({}, {}, (DIFFERENCES, losses, 'prediction - target'))
 
 
 def aggregate():
@@ -166,32 +146,31 @@ def aggregate():
     below.legend()
     for axes in (above, below):
         axes.grid(False, axis='x')
-    save(figure, 'aggregate')
+    return figure
 
 
 def binary_accuracy():
-    picture('binary_accuracy',
-            (PROBABILITIES,
-             {'t = 1': (BLUE, lo.binary_accuracy(x, 1)),
-              't = 0': (ORANGE, lo.binary_accuracy(x, 0))},
-             'prediction p, threshold=0.5'))
+    accuracies = {'t = 1': (BLUE, lo.binary_accuracy(x, 1)),
+                  't = 0': (ORANGE, lo.binary_accuracy(x, 0))}
+    return picture({'ylabel': 'accuracy'}, {'ylim': (-1, 1)}, (
+        PROBABILITIES, accuracies, 'prediction p, threshold=0.5'))
 
 
 def categorical_accuracy():
     accuracies = {
         'top_k=%d' % k: (colour, lo.categorical_accuracy(
-            scores(x, 0., 1., 2.), T.zeros_like(x, dtype='int32'), top_k=k))
+            scores(x, 0., 1., 2.), FIRST, top_k=k))
         for k, colour in ((1, BLUE), (2, ORANGE), (3, GREEN))}
-    picture('categorical_accuracy',
-            (np.linspace(-1, 3, 401), accuracies,
-             "score of the target's class, those of others being 0, 1, 2"))
+    return picture({'ylabel': 'accuracy'}, {'ylim': (-1, 1)}, (
+        np.linspace(-1, 3, 401), accuracies,
+        "score of the target's class,\nthose of others being 0, 1 and 2"))
 
 
 def main():
     style.apply()
     os.makedirs(FOLDER, exist_ok=True)
     for name in lo.__all__:
-        globals()[name]()
+        style.save(globals()[name](), os.path.join(FOLDER, name + '.svg'))
 
 
 if __name__ == '__main__':
