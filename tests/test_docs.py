@@ -8,7 +8,7 @@ import pytest
 import theano
 
 import pages
-from cases import BARELY_REWRITTEN
+from cases import PY
 from pages import read
 
 # Pages whose blocks are pieces of a program, with what they leave out.
@@ -32,9 +32,9 @@ def pages_with_code():
 def test_code_on_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pictures are saved there
     # The pages are about losses, not about modes: the default one becomes
-    # one that is quickly compiled. Theano keeps it here.
+    # one that is ready at once, without a C compiler. Theano keeps it here.
     monkeypatch.setattr(theano.compile.mode, 'instantiated_default_mode',
-                        BARELY_REWRITTEN)
+                        PY)
     with theano.change_flags(mode='Mode', floatX='float64'):
         pages.run(page, SETUP.get(page, ''))
 
