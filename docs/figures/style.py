@@ -14,6 +14,7 @@ def apply():
         'xtick.color': '#333333', 'ytick.color': '#333333',
         'xtick.labelsize': 10, 'ytick.labelsize': 10,
         'legend.fontsize': 10, 'legend.frameon': False,
+        'axes.prop_cycle': matplotlib.cycler(color=[BLUE, ORANGE, GREEN]),
         'lines.linewidth': 2, 'font.size': 11,
         # the same file from every run
         'svg.hashsalt': 'lasagne_objectives'})
