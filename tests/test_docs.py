@@ -142,3 +142,52 @@ def test_readme_names_the_supported_versions():
 
 def test_changes_describe_this_version():
     assert '\n%s (' % lasagne_objectives.__version__ in read('CHANGES.rst')
+
+
+# The page for contributors ---------------------------------------------------
+
+CONTRIBUTING = os.path.join('docs', 'contributing.rst')
+
+
+def source_files():
+    """Python files and pages in which an objective may be named."""
+    for top in ('lasagne_objectives', 'tests', 'docs'):
+        for folder, _, names in os.walk(os.path.join(pages.REPOSITORY, top)):
+            folder = os.path.relpath(folder, pages.REPOSITORY)
+            # Prose may name all objectives or not.
+            if folder not in (os.path.join('docs', 'user'),
+                              os.path.join('docs', '_build')):
+                yield from (os.path.join(folder, name) for name in names
+                            if name.endswith(('.py', '.rst')))
+    yield 'CHANGES.rst'
+
+
+def files_in_the_steps():
+    """The files that the steps to add an objective name."""
+    steps = read(CONTRIBUTING).split('Adding an objective')[1]
+    steps = steps.split('\nWhat a change brings')[0]
+    return set(re.findall(r'``([\w/]+\.[a-z]+)``', steps))
+
+
+def test_steps_name_each_file_to_be_changed():
+    objectives = lasagne_objectives.__all__
+    with_all = {path for path in source_files()
+                if all(name in read(path) for name in objectives)}
+    assert 'docs/api.rst' in with_all  # the search finds something
+    assert with_all <= files_in_the_steps()
+
+
+@pytest.mark.parametrize('name', lasagne_objectives.__all__)
+def test_files_that_the_steps_name_exist(name):
+    for path in files_in_the_steps():
+        path = os.path.join(pages.REPOSITORY, path.replace('NAME', name))
+        assert os.path.exists(path), path
+
+
+def test_map_shows_every_room():
+    package = os.path.join(pages.REPOSITORY, 'lasagne_objectives')
+    rooms = [name for name in os.listdir(package)
+             if name.endswith('.py') and not name.startswith('__')]
+    assert 'objectives.py' in rooms
+    for room in rooms:
+        assert '\n``%s``\n' % room in read(CONTRIBUTING), room
