@@ -1,7 +1,10 @@
 """Settings of every test run."""
 
+import contextlib
 import os
 import shlex
+
+import pytest
 
 
 def pytest_configure(config):
@@ -19,6 +22,21 @@ def pytest_configure(config):
     flags = [os.environ.get('THEANO_FLAGS', ''),
              'base_compiledir=' + shlex.quote(cache)]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+    config.pluginmanager.register(QuickDocstrings())
+
+
+class QuickDocstrings:
+    """Examples in docstrings run without a C compiler.
+
+    A plugin, as a fixture of this file would serve the tests beside it only.
+    """
+
+    @pytest.fixture(autouse=True)
+    def quick_docstring(self, request):
+        from pages import ready_at_once  # imports Theano: not before now
+        is_docstring = isinstance(request.node, pytest.DoctestItem)
+        with ready_at_once() if is_docstring else contextlib.nullcontext():
+            yield
 
 
 def pytest_collection():

@@ -8,7 +8,7 @@ names. What is run, and what is not, follows from how a block is written:
 * ``>>>`` is executed and must print what stands below it, as in a docstring,
 * ``.. code-block:: text`` is what the block above it must have printed; its
   decimal numbers may differ a little, as they come from training,
-* ``.. code-block:: console`` is for a shell, it is not run,
+* ``console`` is for a shell and ``none`` is a drawing, they are not run,
 * a literal block after ``::`` is executed if it is Python, as Sphinx colours
   it as Python then.
 
@@ -23,6 +23,11 @@ import os
 import re
 import textwrap
 from collections import namedtuple
+
+import lasagne_objectives  # noqa: F401: before theano
+import theano
+
+from cases import PY
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -48,6 +53,22 @@ def rst_files():
         found += [os.path.relpath(os.path.join(folder, name), REPOSITORY)
                   for name in names if name.endswith('.rst')]
     return sorted(found)
+
+
+@contextlib.contextmanager
+def ready_at_once():
+    """Make the default mode one that needs no C compiler.
+
+    Examples are about losses, not about modes. Theano keeps the default mode
+    in this place, where nothing else would put the former one back.
+    """
+    former = theano.compile.mode.instantiated_default_mode
+    theano.compile.mode.instantiated_default_mode = PY
+    try:
+        with theano.change_flags(mode='Mode', floatX='float64'):
+            yield
+    finally:
+        theano.compile.mode.instantiated_default_mode = former
 
 
 def _indent(line):
@@ -148,6 +169,6 @@ def run(page, setup=''):
             assert alike(source, printed), '%s: printed was\n%s' % (where,
                                                                     printed)
         else:
-            assert language in ('console', 'literal'), '%s: nothing runs %s' % (
+            assert language in ('console', 'none', 'literal'), '%s: nothing runs %s' % (
                 where, language)
     return names

@@ -5,10 +5,8 @@ import re
 
 import lasagne_objectives
 import pytest
-import theano
 
 import pages
-from cases import PY
 from pages import read
 
 # Pages whose blocks are pieces of a program, with what they leave out.
@@ -31,11 +29,7 @@ def pages_with_code():
 @pytest.mark.parametrize('page', pages_with_code())
 def test_code_on_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pictures are saved there
-    # The pages are about losses, not about modes: the default one becomes
-    # one that is ready at once, without a C compiler. Theano keeps it here.
-    monkeypatch.setattr(theano.compile.mode, 'instantiated_default_mode',
-                        PY)
-    with theano.change_flags(mode='Mode', floatX='float64'):
+    with pages.ready_at_once():
         pages.run(page, SETUP.get(page, ''))
 
 
