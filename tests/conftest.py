@@ -1,6 +1,5 @@
 """Settings of every test run."""
 
-import contextlib
 import os
 import shlex
 
@@ -33,9 +32,11 @@ class QuickDocstrings:
 
     @pytest.fixture(autouse=True)
     def quick_docstring(self, request):
-        from pages import ready_at_once  # imports Theano: not before now
-        is_docstring = isinstance(request.node, pytest.DoctestItem)
-        with ready_at_once() if is_docstring else contextlib.nullcontext():
+        if isinstance(request.node, pytest.DoctestItem):
+            from pages import ready_at_once  # imports Theano: not before now
+            with ready_at_once():
+                yield
+        else:
             yield
 
 

@@ -169,6 +169,6 @@ def run(page, setup=''):
             assert alike(source, printed), '%s: printed was\n%s' % (where,
                                                                     printed)
         else:
-            assert language in ('console', 'none', 'literal'), '%s: nothing runs %s' % (
-                where, language)
+            assert language in ('console', 'none', 'literal'), (
+                '%s: nothing runs %s' % (where, language))
     return names
