@@ -81,7 +81,11 @@ setup(
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
     packages=['lasagne_objectives', 'lasagne_objectives.kernels'],
-    package_data={'lasagne_objectives.kernels': ['*.c', '*.h']},
+    package_data={
+        # no package: Python imports it from a folder of the path
+        'lasagne_objectives': ['startup/sitecustomize.py'],
+        'lasagne_objectives.kernels': ['*.c', '*.h'],
+    },
     python_requires='>=3.8,<3.12',
     install_requires=[
         # Theano 1.0.5 asks NumPy for names that 1.22 (its BLAS settings) and

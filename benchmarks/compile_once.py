@@ -56,7 +56,7 @@ def main():
     _, targets = cases.data_of(cases.Case(
         loss, cases.GRADIENT, '%dx%d' % (BATCH, OUTPUTS), 'float32'))
     begun = time.perf_counter()
-    inputs, value, updates = network(contender.FORMULAS[loss],
+    inputs, value, updates = network(getattr(contender, loss),
                                      type_of(targets))
     built = time.perf_counter()
     function = theano.function(inputs, value, updates=updates)

@@ -4,18 +4,26 @@ The nine functions are importable from here and documented in
 :mod:`lasagne_objectives.objectives`.
 """
 
-from lasagne_objectives.bootstrap import prepare_theano
+from lasagne_objectives.runner import is_starting
 
 __version__ = '0.1.0'
 
-# Must run before the first import of theano, that is before the next line.
-prepare_theano()
+# `python -m lasagne_objectives` imports this file on its way to the runner,
+# which does nothing but start Python anew. Theano, and a GPU with it, would be
+# started for nothing, and with other flags than the script may set.
+if not is_starting():
+    from lasagne_objectives.bootstrap import prepare_theano
 
-import lasagne_objectives.kernels.merge  # noqa: E402,F401 (registers itself)
-from lasagne_objectives.objectives import (  # noqa: E402
-    aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,
-    categorical_accuracy, categorical_crossentropy, huber_loss,
-    multiclass_hinge_loss, squared_error)
+    # Must run before the first import of theano, that is before the next line.
+    prepare_theano()
+
+    import lasagne_objectives.kernels.merge  # noqa: F401 (registers itself)
+    from lasagne_objectives.objectives import (
+        aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,
+        categorical_accuracy, categorical_crossentropy, huber_loss,
+        multiclass_hinge_loss, squared_error)
+    from lasagne_objectives.replacement import (  # noqa: F401
+        install, uninstall)
 
 __all__ = [
     'binary_crossentropy',

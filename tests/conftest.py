@@ -5,6 +5,10 @@ import shlex
 
 import pytest
 
+# Scripts as people write them, which tests run; --doctest-modules would
+# import them.
+collect_ignore = ['scripts']
+
 
 def pytest_configure(config):
     """Give each worker a Theano cache of its own.

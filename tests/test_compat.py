@@ -1,4 +1,4 @@
-"""compat.py: Lasagne runs on Theano 1.0 and Python 3.11."""
+"""compat.py and shims.py: Lasagne runs on Theano 1.0 and Python 3.11."""
 
 import importlib
 import inspect
@@ -12,7 +12,8 @@ import theano
 import theano.tensor as T
 from theano.tensor.signal import pool
 
-from lasagne_objectives import compat
+import lasagne_objectives.compat  # noqa: F401: so that Lasagne can be imported
+from lasagne_objectives import shims
 
 
 def run_python(code):
@@ -45,9 +46,9 @@ def test_scan_runs_compiled():
 def test_only_a_python_that_cannot_compile_the_loop_is_kept_from_it():
     name = 'theano.scan_module.scan_perform_ext'
     old, new, loaded = {}, {}, {name: 'loaded'}
-    compat.loop_in_python((3, 10), old)
-    compat.loop_in_python((3, 11), new)
-    compat.loop_in_python((3, 11), loaded)
+    shims.loop_in_python((3, 10), old)
+    shims.loop_in_python((3, 11), new)
+    shims.loop_in_python((3, 11), loaded)
     assert old == {} and new == {name: None} and loaded == {name: 'loaded'}
 
 
@@ -115,7 +116,7 @@ def test_downsample_is_imported_in_every_way():
      {'ignore_border': True, 'pad': (1, 0), 'mode': 'average_inc_pad'})])
 def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
     image = np.random.RandomState(1).randn(1, 2, 5, 7)
-    old = compat.max_pool_2d(T.constant(image), (2, 3), **options)
+    old = shims.max_pool_2d(T.constant(image), (2, 3), **options)
     assert len(recwarn) == 0  # not even about names that Theano 1.0 dropped
     new = pool.pool_2d(T.constant(image), (2, 3), **modern)
     np.testing.assert_array_equal(old.eval(), new.eval())
@@ -137,23 +138,23 @@ def signal(monkeypatch, tmp_path):
 
 def test_provides_downsample_where_it_is_missing(signal):
     package, modules = signal('pool'), {}
-    compat.provide_downsample(package, modules)
+    shims.provide_downsample(package, modules)
     provided = modules['signal_stand_in.downsample']
     assert package.downsample is provided
-    assert provided.max_pool_2d is compat.max_pool_2d
+    assert provided.max_pool_2d is shims.max_pool_2d
 
 
 def test_keeps_downsample_where_it_is_imported(signal):
     package = signal('pool')
     modules = {'signal_stand_in.downsample': 'an old module'}
-    compat.provide_downsample(package, modules)
+    shims.provide_downsample(package, modules)
     assert modules['signal_stand_in.downsample'] == 'an old module'
     assert not hasattr(package, 'downsample')
 
 
 def test_keeps_downsample_where_it_can_be_imported(signal):
     package, modules = signal('pool', 'downsample'), {}
-    compat.provide_downsample(package, modules)
+    shims.provide_downsample(package, modules)
     assert modules == {}
     assert not hasattr(package, 'downsample')
 
@@ -177,7 +178,7 @@ class Class:
     (Class().method, (['self', 'a'], None, None, (2,)))])
 def test_getargspec(function, expected):
     with pytest.warns(DeprecationWarning, match='deprecated since Python 3'):
-        spec = compat.getargspec(function)
+        spec = shims.getargspec(function)
     assert spec == expected
     assert spec._fields == ('args', 'varargs', 'keywords', 'defaults')
 
@@ -194,26 +195,26 @@ def keyword_only(*, a):
 @pytest.mark.filterwarnings('ignore:inspect.getargspec:DeprecationWarning')
 def test_getargspec_refuses_what_it_cannot_describe(function):
     with pytest.raises(ValueError, match='keyword-only'):
-        compat.getargspec(function)
+        shims.getargspec(function)
 
 
 @pytest.mark.filterwarnings('ignore:inspect.getargspec:DeprecationWarning')
 def test_getargspec_refuses_what_is_no_function():
     with pytest.raises(TypeError):
-        compat.getargspec(1)
+        shims.getargspec(1)
 
 
 def test_provides_getargspec_where_it_is_missing():
     stand_in = types.ModuleType('inspect')
-    compat.provide_getargspec(stand_in)
-    assert stand_in.getargspec is compat.getargspec
-    assert stand_in.ArgSpec is compat.ArgSpec
+    shims.provide_getargspec(stand_in)
+    assert stand_in.getargspec is shims.getargspec
+    assert stand_in.ArgSpec is shims.ArgSpec
 
 
 def test_keeps_getargspec_where_it_is():
     stand_in = types.ModuleType('inspect')
     stand_in.getargspec = 'old'
-    compat.provide_getargspec(stand_in)
+    shims.provide_getargspec(stand_in)
     assert stand_in.getargspec == 'old'
     assert not hasattr(stand_in, 'ArgSpec')
 

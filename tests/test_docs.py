@@ -18,6 +18,10 @@ x, w = T.matrix('x'), theano.shared(np.eye(2))
 loss = lo.aggregate(lo.categorical_crossentropy(
     T.nnet.softmax(T.dot(x, w)), T.zeros_like(x[:, 0], dtype='int32')))
 train = theano.function([x], loss)
+""",
+    os.path.join('docs', 'user', 'running_old_scripts.rst'): """
+def train_the_old_way():
+    pass
 """}
 
 
@@ -32,6 +36,7 @@ def test_code_on_the_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pictures are saved there
     with pages.ready_at_once():
         pages.run(page, SETUP.get(page, ''))
+    lasagne_objectives.uninstall()  # what a page may have installed
 
 
 # The machinery of these tests ------------------------------------------------

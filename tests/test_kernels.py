@@ -171,6 +171,21 @@ def test_softmax_and_its_gradient_are_one_sweep():
     assert 'SoftmaxCrossentropy' in separate and 'SoftmaxCrossentropyGradient' in separate
 
 
+def test_an_aggregated_accuracy_is_summed_where_ranks_are_compared():
+    z, t, w = T.fmatrix(), T.ivector(), T.fvector()
+    accuracy = objectives.categorical_accuracy(z, t, top_k=2)
+    outputs = [objectives.aggregate(accuracy), objectives.aggregate(accuracy, w, 'normalized_sum')]
+    merged, separate = [theano.function([z, t, w], outputs, mode=mode) for mode in (COMPILED, UNMERGED)]
+    assert len(sweeps(merged)) >= 1 and sweeps(separate) == []
+    x, indices, _, weights = data((33, 5), 'float32')
+    ranks = np.argsort(np.argsort(-x, axis=1, kind='stable'), axis=1)[np.arange(33), indices]
+    right = (ranks < 2) & ~np.isnan(x).any(axis=1)
+    for function in merged, separate:
+        mean, weighted = function(x, indices.astype('int32'), weights)
+        np.testing.assert_allclose(mean, right.mean(), rtol=1e-6)
+        np.testing.assert_allclose(weighted, weights[right].sum() / weights.sum(), rtol=1e-5)
+
+
 def rewrite(inputs, outputs, mode):
     """The nodes of a graph after the rewrites of a mode, without compiling."""
     inputs, outputs = theano.gof.graph.clone(inputs, outputs)
@@ -178,6 +193,59 @@ def rewrite(inputs, outputs, mode):
     with theano.configparser.change_flags(compute_test_value='off'):
         mode.optimizer.optimize(fgraph)
     return fgraph.toposort()
+
+
+def gradient_function(logits, targets, merged=True, mutable=False, also=()):
+    """The gradient with respect to `logits`, an expression of the function's input, or that input."""
+    t = {'indices': T.ivector, 'dense': T.fmatrix}[targets]()
+    loss = objectives.categorical_crossentropy(T.nnet.softmax(logits), t).sum()
+    z, = [v for v in theano.gof.graph.inputs([logits]) if not isinstance(v, theano.Constant)]
+    outputs = [theano.grad(loss, logits)] + [loss] * merged + list(also)
+    return theano.function([theano.In(z, mutable=mutable, borrow=True), t], outputs, mode=COMPILED)
+
+
+@functools.lru_cache(maxsize=None)
+def gradient_functions(targets, merged):
+    z = T.fmatrix()
+    return [gradient_function(z, targets, merged, mutable) for mutable in (True, False)]
+
+
+def is_inplace(function):
+    inplace, = [node.op.inplace for node in function.maker.fgraph.toposort() if isinstance(node.op, softmax_crossentropy.GradientKernel)]
+    return inplace
+
+
+def test_logits_are_overwritten_only_where_nothing_reads_them_later():
+    inplace, kept = gradient_functions('indices', True)
+    assert is_inplace(inplace) and not is_inplace(kept)
+    logits = 2 * T.fmatrix()
+    assert is_inplace(gradient_function(logits, 'indices'))
+    assert not is_inplace(gradient_function(logits, 'indices', also=[logits]))
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+@pytest.mark.parametrize('classes', [5, 50, 300])
+@pytest.mark.parametrize('targets', ['indices', 'dense'])
+@pytest.mark.parametrize('merged', [True, False], ids=['with the loss', 'alone'])
+def test_gradients_in_the_place_of_logits_are_the_same(merged, targets, classes, layout):
+    x, indices, soft, _ = data((18, classes), 'float32', seed=12)
+    y = indices.astype('int32') if targets == 'indices' else soft
+    inplace, kept = gradient_functions(targets, merged)
+    logits = LAYOUTS[layout](x)
+    gradient = kept(logits, y)[0]
+    np.testing.assert_array_equal(logits, x)
+    np.testing.assert_array_equal(inplace(logits, y)[0], gradient)
+    # Only what is contiguous is overwritten.
+    np.testing.assert_array_equal(logits, gradient if logits.flags.c_contiguous else x)
+
+
+def test_gradients_in_the_place_of_logits_in_numpy():
+    z, i, g = T.fmatrix(), T.ivector(), T.fvector()
+    x, indices, _, gradient = data((7, 5), 'float32')
+    kernels = [softmax_crossentropy.SoftmaxCrossentropyGradient(inplace) for inplace in (True, False)]
+    got = [theano.function([theano.In(z, mutable=True, borrow=True), i, g], kernel(z, i, g), mode=PYTHON, accept_inplace=True)(
+        x.copy(), indices.astype('int32'), gradient) for kernel in kernels]
+    np.testing.assert_array_equal(*got)
 
 
 def test_a_gradient_weighted_by_the_loss_is_not_merged():
@@ -374,6 +442,37 @@ def test_a_forked_child_can_run_the_kernels_too():
         with multiprocessing.get_context('fork').Pool(2) as pool:
             print(set(pool.map_async(digest, range(2)).get(60)) == {before})
         """, OMP_NUM_THREADS='2') == 'True'
+
+
+def test_small_inputs_start_no_threads():
+    assert run_script("""
+        def threads():
+            with open('/proc/self/status') as status:
+                return int(next(line for line in status if line.startswith('Threads')).split()[1])
+        alone = threads()
+        function(z[:8], w[:8], t[:8], b[:8])
+        after_few = threads()
+        run()
+        print(after_few == alone, threads() > alone)
+        """, OMP_NUM_THREADS='3') == 'True True'
+
+
+def test_other_threads_of_python_go_on_during_a_sweep():
+    """One number seen many times takes time, but no memory."""
+    assert run_script("""
+        import threading, time
+        accuracy = theano.function([Z, I], lo.categorical_accuracy(Z, I).sum())
+        error = theano.function([Z, I], lo.squared_error(Z, 3).sum(), on_unused_input='ignore')
+        large = np.broadcast_to(np.float32(1), (2 ** 14, 2 ** 14))
+        for function in accuracy, error:
+            thread = threading.Thread(target=function, args=(large, np.zeros(2 ** 14, 'int64')))
+            thread.start()
+            ticks = 0
+            while thread.is_alive():
+                time.sleep(0.001)
+                ticks += 1
+            print(ticks > 20, end=' ')
+        """, OMP_NUM_THREADS='1') == 'True True'
 
 
 def test_denormals_and_memory_of_the_process_stay():

@@ -12,11 +12,14 @@ def versions():
                 lasagne_objectives=lo.__version__)
 
 
-def softmax_crossentropy(z, t):
+def softmax_indices(z, t):
     return lo.aggregate(lo.categorical_crossentropy(T.nnet.softmax(z), t))
 
 
-def sigmoid_crossentropy(z, t):
+softmax_dense = softmax_indices
+
+
+def sigmoid(z, t):
     return lo.aggregate(lo.binary_crossentropy(T.nnet.sigmoid(z), t))
 
 
@@ -44,16 +47,4 @@ def top5(z, t):
     return lo.aggregate(lo.categorical_accuracy(z, t, top_k=5))
 
 
-FORMULAS = {
-    'softmax_indices': softmax_crossentropy,
-    'softmax_dense': softmax_crossentropy,
-    'sigmoid': sigmoid_crossentropy,
-    'squared_error': squared_error,
-    'huber': huber,
-    'binary_hinge': binary_hinge,
-    'multiclass_hinge': multiclass_hinge,
-    'top1': top1,
-    'top5': top5,
-}
-
-prepare = theano_functions.compiler(FORMULAS)
+prepare = theano_functions.compiler(globals())

@@ -20,8 +20,9 @@ def compiler(formulas):
 
     Parameters
     ----------
-    formulas : dict of str to function
-        For each loss what makes the scalar expression of scores and targets.
+    formulas : dict
+        Has for each loss of cases.py, by its name, a function that makes the
+        scalar expression of scores and targets: the globals of a module.
 
     Returns
     -------

@@ -10,6 +10,7 @@ ask for.
 """
 
 import functools
+import zlib
 
 import numpy as np
 import theano.scalar as scal
@@ -38,7 +39,8 @@ class Kernel(scal.ScalarOp):
         return self
 
     def c_code_cache_version(self):
-        return (2,)
+        # Made of the text, so that it changes with it.
+        return (zlib.crc32(self.code.encode()),)
 
     def c_code(self, node, name, inputs, outputs, sub):
         # C++ overloads exp, log and log1p; OpenCL and CUDA do as well.
@@ -72,12 +74,14 @@ class Product(Kernel):
 
     nin = 2
     numpy_form = staticmethod(product_numpy)
-    # Only 0 * inf makes NaN of two operands that are none. The result may
-    # take the place of an operand: it is written last.
+    # 0 * inf is the only NaN of operands whose sum is a number. The result
+    # may take the place of an operand: it is written last. No && here and
+    # below, nor tests of one operand, which can be constant: the compiler
+    # makes branches of these, and vectorises only loops without.
     code = """
         {
-            const %(real)s xy = %(x)s * %(y)s;
-            %(out)s = xy != xy && %(x)s == %(x)s && %(y)s == %(y)s ? 0 : xy;
+            const %(real)s xy = %(x)s * %(y)s, sum = %(x)s + %(y)s;
+            %(out)s = (xy != xy) & (sum == sum) ? 0 : xy;
         }
     """
 
@@ -360,7 +364,11 @@ class Step(Kernel):
     nin = 1
     numpy_form = staticmethod(step_numpy)
     code = """
-        %(out)s = %(x)s > 0 ? 1 : %(x)s < 0 ? 0 : %(x)s == 0 ? 0.5f : %(x)s;
+        {
+            const %(real)s below = %(x)s < 0 ? 0 : 1;
+            const %(real)s number = %(x)s == 0 ? 0.5f : below;
+            %(out)s = %(x)s == %(x)s ? number : %(x)s;
+        }
     """
 
     def grad(self, inputs, output_gradients):

@@ -1,9 +1,9 @@
-"""The rewrite that merges a loss and its gradient into one sweep.
+"""The rewrites that merge a loss and its gradient into one sweep.
 
-It is registered with Theano's database of rewrites as 'lasagne_objectives':
-``mode.excluding('lasagne_objectives')`` leaves it out, with the same results
-to rounding. It only ever touches nodes that hold a kernel of this package,
-on the CPU.
+They are registered with Theano's database of rewrites under the tag
+'lasagne_objectives': ``mode.excluding('lasagne_objectives')`` leaves them
+out, with the same results to rounding. They only ever touch nodes that hold a
+kernel of this package, on the CPU.
 """
 
 import theano
@@ -11,12 +11,14 @@ from theano import gof
 from theano.compile import optdb
 from theano.scalar.basic import Composite
 from theano.tensor.elemwise import Elemwise, Sum
+from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.softmax_crossentropy import (
-    SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
+    GradientKernel, SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
     softmax_crossentropy_with_gradient)
 from lasagne_objectives.kernels.sweep import Sweep, composite
+from lasagne_objectives.kernels.target_rank import TargetRank
 
 
 class MergeSweeps(gof.Optimizer):
@@ -33,7 +35,22 @@ class MergeSweeps(gof.Optimizer):
         _merge_elementwise(fgraph)
 
 
-optdb.register('lasagne_objectives', MergeSweeps(), 49.3, 'fast_run')
+optdb.register('lasagne_objectives_merge', MergeSweeps(), 49.3, 'fast_run',
+               'lasagne_objectives')
+
+
+@gof.local_optimizer([GradientKernel])
+def gradient_inplace(node):
+    """Let the gradient take the place of logits that nothing reads later."""
+    if not isinstance(node.op, GradientKernel) or node.op.inplace:
+        return False
+    return type(node.op)(inplace=True)(*node.inputs, return_list=True)
+
+
+# Where Theano has its own. It has other readers of the logits run first, or
+# refuses, when they are an input or a result of the function.
+optdb.register('lasagne_objectives_inplace', in2out(gradient_inplace), 70,
+               'fast_run', 'inplace', 'lasagne_objectives')
 
 
 def _depends(variables, on):
@@ -70,13 +87,23 @@ def _merge_pair(fgraph, node, gradient):
 # ---------------------------------------------------------------------------
 # Element-wise losses
 
-def _holds_kernel(node):
-    """Whether a node is element-wise and computes a kernel of ours."""
+def _is_ours(node):
+    """Whether an element-wise node computes a kernel or compares ranks."""
     scalar_op = node.op.scalar_op
-    return isinstance(scalar_op, Kernel) or (
-        isinstance(scalar_op, Composite) and
-        any(isinstance(inner.op, Kernel)
-            for inner in scalar_op.fgraph.apply_nodes))
+    inner = (scalar_op.fgraph.apply_nodes if isinstance(scalar_op, Composite)
+             else [])
+    return (isinstance(scalar_op, Kernel) or
+            any(isinstance(one.op, Kernel) for one in inner) or
+            any(_compares_ranks(v) for v in node.inputs))
+
+
+def _compares_ranks(variable):
+    """Whether a variable is a rank, or element by element made of ranks."""
+    node = variable.owner
+    return node is not None and (
+        isinstance(node.op, TargetRank) or
+        isinstance(node.op, Elemwise) and
+        any(_compares_ranks(v) for v in node.inputs))
 
 
 def _is_sweepable(node, any_type=False):
@@ -114,7 +141,7 @@ def _merge_elementwise(fgraph):
     # them is taken into their sweep, not written for them to read.
     for node in reversed(fgraph.toposort()):
         if (node in fgraph.apply_nodes and _is_sweepable(node) and
-                _holds_kernel(node)):
+                _is_ours(node)):
             _merge_group(fgraph, [node] + _partners(node))
 
 

@@ -27,39 +27,55 @@ static int pick_class(PyArrayObject *values, PyArrayObject *indices,
     return 0;
 }
 
+/* What is added to a class of each row: `read` reads its index. Several end
+ * with one that is NULL. */
+struct lo_addend {
+    PyArrayObject *indices, *values;
+    npy_int64 (*read)(PyArrayObject *indices, npy_intp row);
+};
+
+template <typename element>
+struct lo_place_rows {
+    typedef element real;
+    const lo_addend *addends;
+    npy_intp classes;
+    real *result;
+
+    void few(npy_intp row, int rows) const
+    {
+        memset(result + row * classes, 0, rows * classes * sizeof(real));
+        for (int i = 0; i < rows; i++)
+            add(row + i);
+    }
+
+    void many(npy_intp row, real *) const
+    {
+        memset(result + row * classes, 0, classes * sizeof(real));
+        add(row);
+    }
+
+    void add(npy_intp row) const
+    {
+        for (const lo_addend *one = addends; one->read != NULL; one++) {
+            const npy_int64 j = one->read(one->indices, row);
+            if (j >= 0 && j < classes)
+                result[row * classes + j] += lo_value<real>(one->values, row);
+        }
+    }
+};
+
 template <typename real>
-static int place_zeros(PyArrayObject *like, PyArrayObject **result)
+static int place_classes(PyArrayObject *like, const lo_addend *addends,
+                         PyArrayObject **result)
 {
     const npy_intp *shape = PyArray_DIMS(like);
+    for (const lo_addend *one = addends; one->read != NULL; one++)
+        if (lo_check_length(like, one->indices) ||
+            lo_check_length(like, one->values))
+            return -1;
     if (lo_prepare(result, 2, shape, lo_type<real>::number))
         return -1;
-    const npy_intp rows = shape[0], classes = shape[1];
-    char *data = (char *)PyArray_DATA(*result);
-    const int threads = lo_threads(rows * classes);
-
-    NPY_BEGIN_ALLOW_THREADS
-    #pragma omp parallel for num_threads(threads) schedule(static)
-    for (npy_intp i = 0; i < rows; i++)
-        memset(data + i * classes * sizeof(real), 0, classes * sizeof(real));
-    NPY_END_ALLOW_THREADS
-
-    return 0;
-}
-
-template <typename real, typename index>
-static int place_added(PyArrayObject *result, PyArrayObject *indices,
-                       PyArrayObject *values)
-{
-    const npy_intp rows = PyArray_DIM(result, 0);
-    const npy_intp classes = PyArray_DIM(result, 1);
-    if (lo_check_length(result, indices) || lo_check_length(result, values))
-        return -1;
-    for (npy_intp i = 0; i < rows; i++) {
-        const npy_int64 j = lo_class<index>(indices, i);
-        if (j >= 0 && j < classes)
-            *lo_element<real>(result, i, j) += *(const real *)(
-                (const char *)PyArray_DATA(values)
-                + i * PyArray_STRIDE(values, 0));
-    }
-    return 0;
+    const lo_place_rows<real> work = {addends, shape[1],
+                                      (real *)PyArray_DATA(*result)};
+    return lo_sweep_rows(work, shape[0], shape[1]);
 }

@@ -79,13 +79,16 @@ class PlaceClasses(CKernel):
     c_file = 'pick_class.c'
 
     def c_call(self, node, inputs, outputs):
-        like, pairs = node.inputs[0], node.inputs[1:]
-        calls = ['place_zeros<npy_%s>(%s, &%s)' % (like.dtype, inputs[0],
-                                                   outputs[0])]
-        for indices, *names in zip(pairs[::2], inputs[1::2], inputs[2::2]):
-            calls.append('place_added%s(%s, %s, %s)' % (
-                (real_and_index(like, indices), outputs[0]) + tuple(names)))
-        return '(%s)' % ' || '.join(calls)
+        return 'place_classes<npy_%s>(%s, addends, &%s)' % (
+            node.outputs[0].dtype, inputs[0], outputs[0])
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        addends = ['{%s, %s, lo_class<npy_%s>}' % (
+            indices, values, variable.dtype) for indices, values, variable in
+            zip(inputs[1::2], inputs[2::2], node.inputs[1::2])]
+        return '{ const lo_addend addends[] = {%s}; %s }' % (
+            ', '.join(addends + ['{NULL, NULL, NULL}']),
+            super().c_code(node, name, inputs, outputs, sub))
 
     def make_node(self, like, *pairs):
         like = rows.as_matrix(like)

@@ -160,12 +160,17 @@ static inline int lo_check_length(PyArrayObject *values,
     return -1;
 }
 
+template <typename element>
+LO_INLINE element lo_value(PyArrayObject *vector, npy_intp row)
+{
+    return *(const element *)((const char *)PyArray_DATA(vector)
+                              + row * PyArray_STRIDE(vector, 0));
+}
+
 template <typename index>
 LO_INLINE npy_int64 lo_class(PyArrayObject *indices, npy_intp row)
 {
-    return (npy_int64)*(const index *)(
-        (const char *)PyArray_DATA(indices)
-        + row * PyArray_STRIDE(indices, 0));
+    return (npy_int64)lo_value<index>(indices, row);
 }
 
 /* Refuse indices that name no class. */
@@ -209,6 +214,76 @@ LO_INLINE const real *lo_row(PyArrayObject *matrix, npy_intp row,
     for (npy_intp j = 0; j < n; j++)
         scratch[j] = *(const real *)(from + j * step);
     return scratch;
+}
+
+/* Few classes: a block of rows is turned over, so that the vector units work
+ * on one class of many rows instead of on the few classes of one. */
+enum { LO_ROWS = 16, LO_FEW = 48 };
+
+template <typename real>
+LO_INLINE void lo_load_tile(PyArrayObject *matrix, npy_intp row, int rows,
+                            real *tile)
+{
+    const npy_intp n = PyArray_DIM(matrix, 1);
+    const npy_intp across = PyArray_STRIDE(matrix, 1);
+    const npy_intp down = PyArray_STRIDE(matrix, 0);
+    const char *from = (const char *)PyArray_DATA(matrix) + row * down;
+    if (rows == LO_ROWS) {
+        /* By eights, whose addresses fit into the registers. */
+        for (int first = 0; first < LO_ROWS; first += 8)
+            for (npy_intp j = 0; j < n; j++)
+                for (int i = first; i < first + 8; i++)
+                    tile[j * LO_ROWS + i] = *(const real *)(
+                        from + i * down + j * across);
+        return;
+    }
+    /* A block that is not full repeats its last row. */
+    for (npy_intp j = 0; j < n; j++)
+        for (int i = 0; i < LO_ROWS; i++)
+            tile[j * LO_ROWS + i] = *(const real *)(
+                from + (i < rows ? i : rows - 1) * down + j * across);
+}
+
+/* Have all rows worked on, by threads and without the GIL. `work` has the
+ * type `real` and
+ *
+ *     few(row, rows)       for a block of up to LO_ROWS rows of few classes,
+ *     many(row, scratch)   for one row, with memory for two. */
+template <typename kernel>
+static int lo_sweep_rows(const kernel &work, npy_intp rows, npy_intp classes)
+{
+    typedef typename kernel::real real;
+    const int threads = lo_threads(rows * classes);
+    bool out_of_memory = false;
+
+    NPY_BEGIN_ALLOW_THREADS
+    if (classes <= LO_FEW) {
+        const npy_intp blocks = (rows + LO_ROWS - 1) / LO_ROWS;
+        #pragma omp parallel for num_threads(threads) schedule(static)
+        for (npy_intp block = 0; block < blocks; block++) {
+            const npy_intp row = block * LO_ROWS;
+            work.few(row, rows - row < LO_ROWS ? rows - row : LO_ROWS);
+        }
+    } else {
+        #pragma omp parallel num_threads(threads)
+        {
+            real *scratch = (real *)malloc(2 * classes * sizeof(real));
+            if (scratch == NULL)
+                out_of_memory = true;
+            #pragma omp for schedule(static)
+            for (npy_intp row = 0; row < rows; row++)
+                if (scratch != NULL)
+                    work.many(row, scratch);
+            free(scratch);
+        }
+    }
+    NPY_END_ALLOW_THREADS
+
+    if (out_of_memory) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
 }
 
 /* Make `*result` a contiguous array of a shape, or keep it if it is one. */

@@ -37,8 +37,23 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     for (npy_intp j = 0; j < n; j++)
         m = z[j] > m ? z[j] : m;
     double sum = 0, mass = 0, dot = 0;
+    if (dense == NULL) {
+        mass = 1;
+        dot = lo_shift(z[target], m);
+    }
     for (npy_intp from = 0; from < n; from += LO_BLOCK) {
         const npy_intp to = from + LO_BLOCK < n ? from + LO_BLOCK : n;
+        if (dense != NULL) {
+            real part_of_mass = 0, part_of_dot = 0;
+            #pragma omp simd reduction(+:part_of_mass,part_of_dot)
+            for (npy_intp j = from; j < to; j++) {
+                part_of_mass += dense[j];
+                part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
+            }
+            mass += part_of_mass;
+            dot += part_of_dot;
+        }
+        /* Last, because the gradient may take the place of the logits. */
         real part = 0;
         if (gradient != NULL) {
             #pragma omp simd reduction(+:part)
@@ -53,20 +68,6 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
                 part += exp_of_negative(lo_shift(z[j], m));
         }
         sum += part;
-        if (dense != NULL) {
-            real part_of_mass = 0, part_of_dot = 0;
-            #pragma omp simd reduction(+:part_of_mass,part_of_dot)
-            for (npy_intp j = from; j < to; j++) {
-                part_of_mass += dense[j];
-                part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
-            }
-            mass += part_of_mass;
-            dot += part_of_dot;
-        }
-    }
-    if (dense == NULL) {
-        mass = 1;
-        dot = lo_shift(z[target], m);
     }
     if (loss != NULL)
         *loss = (real)(mass * log(sum) - dot);
@@ -85,32 +86,7 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     }
 }
 
-/* Few classes: a block of rows is turned over, so that the vector units work
- * on one class of many rows instead of on the few classes of one. */
-enum { LO_ROWS = 16, LO_FEW = 48 };
-
-template <typename real>
-struct lo_tile {
-    real z[LO_FEW * LO_ROWS];
-    real t[LO_FEW * LO_ROWS];
-};
-
-template <typename real>
-LO_INLINE void lo_load_tile(PyArrayObject *matrix, npy_intp row, int rows,
-                            real *tile)
-{
-    const npy_intp n = PyArray_DIM(matrix, 1);
-    const npy_intp across = PyArray_STRIDE(matrix, 1);
-    const npy_intp down = PyArray_STRIDE(matrix, 0);
-    const char *from = (const char *)PyArray_DATA(matrix) + row * down;
-    for (int i = 0; i < LO_ROWS; i++) {
-        /* A block that is not full repeats its last row. */
-        const char *place = from + (i < rows ? i : rows - 1) * down;
-        for (npy_intp j = 0; j < n; j++)
-            tile[j * LO_ROWS + i] = *(const real *)(place + j * across);
-    }
-}
-
+/* A block of rows of few classes. */
 template <typename real, typename index>
 LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
                               PyArrayObject *upstream, npy_intp row, int rows,
@@ -118,31 +94,30 @@ LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
 {
     const npy_intp n = PyArray_DIM(z, 1);
     const bool dense = PyArray_NDIM(targets) == 2;
-    lo_tile<real> tile;
+    real logits[LO_FEW * LO_ROWS], dense_targets[LO_FEW * LO_ROWS];
     real m[LO_ROWS], sum[LO_ROWS], mass[LO_ROWS], dot[LO_ROWS], g[LO_ROWS];
-    lo_load_tile(z, row, rows, tile.z);
+    lo_load_tile(z, row, rows, logits);
     for (int i = 0; i < LO_ROWS; i++) {
         m[i] = -INFINITY;
         sum[i] = 0;
         mass[i] = 1;
         dot[i] = 0;
-        g[i] = upstream == NULL || i >= rows ? 0 : *(const real *)(
-            (const char *)PyArray_DATA(upstream)
-            + (row + i) * PyArray_STRIDE(upstream, 0));
+        g[i] = upstream == NULL || i >= rows ? 0
+            : lo_value<real>(upstream, row + i);
     }
     for (npy_intp j = 0; j < n; j++) {
-        const real *column = tile.z + j * LO_ROWS;
+        const real *column = logits + j * LO_ROWS;
         #pragma omp simd
         for (int i = 0; i < LO_ROWS; i++)
             m[i] = column[i] > m[i] ? column[i] : m[i];
     }
     if (dense) {
-        lo_load_tile(targets, row, rows, tile.t);
+        lo_load_tile(targets, row, rows, dense_targets);
         for (int i = 0; i < LO_ROWS; i++)
             mass[i] = 0;
         for (npy_intp j = 0; j < n; j++) {
-            const real *column = tile.z + j * LO_ROWS;
-            const real *t = tile.t + j * LO_ROWS;
+            const real *column = logits + j * LO_ROWS;
+            const real *t = dense_targets + j * LO_ROWS;
             #pragma omp simd
             for (int i = 0; i < LO_ROWS; i++) {
                 mass[i] += t[i];
@@ -152,11 +127,11 @@ LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
     } else {
         for (int i = 0; i < rows; i++)
             dot[i] = lo_shift(
-                tile.z[lo_class<index>(targets, row + i) * LO_ROWS + i],
+                logits[lo_class<index>(targets, row + i) * LO_ROWS + i],
                 m[i]);
     }
     for (npy_intp j = 0; j < n; j++) {
-        real *column = tile.z + j * LO_ROWS;
+        real *column = logits + j * LO_ROWS;
         #pragma omp simd
         for (int i = 0; i < LO_ROWS; i++) {
             column[i] = exp_of_negative(lo_shift(column[i], m[i]));
@@ -176,8 +151,8 @@ LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
     for (int i = 0; i < LO_ROWS; i++)
         sum[i] = g[i] * (mass[i] / sum[i]);
     for (npy_intp j = 0; j < n; j++) {
-        real *column = tile.z + j * LO_ROWS;
-        const real *t = tile.t + j * LO_ROWS;
+        real *column = logits + j * LO_ROWS;
+        const real *t = dense_targets + j * LO_ROWS;
         if (dense) {
             #pragma omp simd
             for (int i = 0; i < LO_ROWS; i++)
@@ -191,7 +166,7 @@ LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
     real *out = gradient + row * n;
     for (int i = 0; i < rows; i++)
         for (npy_intp j = 0; j < n; j++)
-            out[i * n + j] = tile.z[j * LO_ROWS + i];
+            out[i * n + j] = logits[j * LO_ROWS + i];
     if (!dense)
         for (int i = 0; i < rows; i++)
             out[i * n + lo_class<index>(targets, row + i)] -= g[i];
@@ -212,74 +187,64 @@ static int lo_check_dense(PyArrayObject *z, PyArrayObject *targets)
     return -1;
 }
 
+/* For lo_sweep_rows: what is NULL is not given, or not wanted. */
+template <typename element, typename index>
+struct lo_softmax_rows {
+    typedef element real;
+    PyArrayObject *z, *targets, *upstream;
+    real *losses, *slopes;
+
+    void few(npy_intp row, int rows) const
+    {
+        lo_narrow_rows<real, index>(z, targets, upstream, row, rows, losses,
+                                    slopes);
+    }
+
+    void many(npy_intp row, real *scratch) const
+    {
+        const npy_intp classes = PyArray_DIM(z, 1);
+        const bool dense = PyArray_NDIM(targets) == 2;
+        lo_wide_row<real>(
+            lo_row(z, row, scratch), classes,
+            dense ? lo_row(targets, row, scratch + classes)
+                  : (const real *)NULL,
+            dense ? 0 : lo_class<index>(targets, row),
+            upstream == NULL ? 0 : lo_value<real>(upstream, row),
+            losses ? losses + row : NULL,
+            slopes ? slopes + row * classes : NULL);
+    }
+};
+
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
- * the gradient alone. */
+ * the gradient alone. `inplace` lets the gradient take the place of z. */
 template <typename real, typename index>
 static int softmax_crossentropy(PyArrayObject *z, PyArrayObject *targets,
                                 PyArrayObject *upstream,
                                 PyArrayObject **loss,
-                                PyArrayObject **gradient)
+                                PyArrayObject **gradient, bool inplace)
 {
     const npy_intp *shape = PyArray_DIMS(z);
-    const npy_intp rows = shape[0], classes = shape[1];
-    const bool dense = PyArray_NDIM(targets) == 2;
-    if (dense ? lo_check_dense<real>(z, targets)
-              : lo_check_classes<index>(z, targets))
+    if (PyArray_NDIM(targets) == 2 ? lo_check_dense<real>(z, targets)
+                                   : lo_check_classes<index>(z, targets))
         return -1;
-    if (upstream != NULL && PyArray_DIM(upstream, 0) != rows) {
+    if (upstream != NULL && PyArray_DIM(upstream, 0) != shape[0]) {
         PyErr_Format(PyExc_ValueError,
                      "got %lld gradients for %lld data points",
-                     (long long)PyArray_DIM(upstream, 0), (long long)rows);
+                     (long long)PyArray_DIM(upstream, 0),
+                     (long long)shape[0]);
         return -1;
     }
     if (loss && lo_prepare(loss, 1, shape, lo_type<real>::number))
         return -1;
-    if (gradient && lo_prepare(gradient, 2, shape, lo_type<real>::number))
+    if (inplace && PyArray_IS_C_CONTIGUOUS(z)) {
+        Py_INCREF(z);
+        Py_XDECREF(*gradient);
+        *gradient = z;
+    } else if (gradient &&
+               lo_prepare(gradient, 2, shape, lo_type<real>::number))
         return -1;
-    real *losses = loss ? (real *)PyArray_DATA(*loss) : NULL;
-    real *slopes = gradient ? (real *)PyArray_DATA(*gradient) : NULL;
-    const int threads = lo_threads(rows * classes);
-    bool out_of_memory = false;
-
-    NPY_BEGIN_ALLOW_THREADS
-    if (classes <= LO_FEW) {
-        const npy_intp blocks = (rows + LO_ROWS - 1) / LO_ROWS;
-        #pragma omp parallel for num_threads(threads) schedule(static)
-        for (npy_intp block = 0; block < blocks; block++) {
-            const npy_intp row = block * LO_ROWS;
-            const int count = rows - row < LO_ROWS ? rows - row : LO_ROWS;
-            lo_narrow_rows<real, index>(z, targets, upstream, row, count,
-                                        losses, slopes);
-        }
-    } else {
-        #pragma omp parallel num_threads(threads)
-        {
-            real *scratch = (real *)malloc(2 * classes * sizeof(real));
-            if (scratch == NULL)
-                out_of_memory = true;
-            #pragma omp for schedule(static)
-            for (npy_intp row = 0; row < rows; row++) {
-                if (scratch == NULL)
-                    continue;
-                lo_wide_row<real>(
-                    lo_row(z, row, scratch), classes,
-                    dense ? lo_row(targets, row, scratch + classes)
-                          : (const real *)NULL,
-                    dense ? 0 : lo_class<index>(targets, row),
-                    upstream == NULL ? 0 : *(const real *)(
-                        (const char *)PyArray_DATA(upstream)
-                        + row * PyArray_STRIDE(upstream, 0)),
-                    losses ? losses + row : NULL,
-                    slopes ? slopes + row * classes : NULL);
-            }
-            free(scratch);
-        }
-    }
-    NPY_END_ALLOW_THREADS
-
-    if (out_of_memory) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
+    const lo_softmax_rows<real, index> work = {
+        z, targets, upstream, loss ? (real *)PyArray_DATA(*loss) : NULL,
+        gradient ? (real *)PyArray_DATA(*gradient) : NULL};
+    return lo_sweep_rows(work, shape[0], shape[1]);
 }

@@ -52,14 +52,15 @@ class _Kernel(CKernel):
     """What the Ops that call the C function have in common."""
 
     c_file = 'softmax_crossentropy.c'
+    inplace = False
 
     def c_call(self, node, inputs, outputs):
         logits, targets = node.inputs[:2]
         upstream = inputs[2] if len(inputs) > 2 else 'NULL'
         loss, gradient = self.c_results(['&' + name for name in outputs])
-        return 'softmax_crossentropy%s(%s, %s, %s, %s, %s)' % (
+        return 'softmax_crossentropy%s(%s, %s, %s, %s, %s, %s)' % (
             real_and_index(logits, targets), inputs[0], inputs[1], upstream,
-            loss, gradient)
+            loss, gradient, 'true' if self.inplace else 'false')
 
 
 class SoftmaxCrossentropy(_Kernel):
@@ -123,8 +124,28 @@ class SoftmaxCrossentropy(_Kernel):
 softmax_crossentropy = SoftmaxCrossentropy()
 
 
-class SoftmaxCrossentropyGradient(_Kernel):
+class GradientKernel(_Kernel):
+    """Of these, those whose last result is the gradient.
+
+    Parameters
+    ----------
+    inplace : bool
+        Whether the gradient may take the place of the logits. A rewrite
+        (merge.py) sets it where nothing reads them later.
+    """
+
+    __props__ = ('inplace',)
+
+    def __init__(self, inplace=False):
+        self.inplace = inplace
+        if inplace:
+            self.destroy_map = {self.gradient_position: [0]}
+
+
+class SoftmaxCrossentropyGradient(GradientKernel):
     """``g_i (m_i softmax(z_i)_j - t_ij)`` with ``m_i = sum_j t_ij``."""
+
+    gradient_position = 0
 
     def c_results(self, results):
         return 'NULL', results[0]
@@ -147,7 +168,11 @@ class SoftmaxCrossentropyGradient(_Kernel):
         with np.errstate(all='ignore'):
             slope = mass * np.exp(_log_probabilities(logits)) - dense
             result = gradient[:, np.newaxis] * slope
-        output_storage[0][0] = result.astype(logits.dtype)
+        if self.inplace:
+            logits[...] = result
+            output_storage[0][0] = logits
+        else:
+            output_storage[0][0] = result.astype(logits.dtype)
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0]]
@@ -176,11 +201,13 @@ class SoftmaxCrossentropyGradient(_Kernel):
 softmax_crossentropy_gradient = SoftmaxCrossentropyGradient()
 
 
-class SoftmaxCrossentropyWithGradient(_Kernel):
+class SoftmaxCrossentropyWithGradient(GradientKernel):
     """:class:`SoftmaxCrossentropy` and its gradient in one sweep.
 
     Put into compiled graphs by a rewrite (merge.py); never differentiated.
     """
+
+    gradient_position = 1
 
     def c_results(self, results):
         return tuple(results)
@@ -193,8 +220,8 @@ class SoftmaxCrossentropyWithGradient(_Kernel):
 
     def perform(self, node, inputs, output_storage):
         softmax_crossentropy.perform(node, inputs[:2], output_storage[:1])
-        softmax_crossentropy_gradient.perform(node, inputs,
-                                              output_storage[1:])
+        SoftmaxCrossentropyGradient(self.inplace).perform(
+            node, inputs, output_storage[1:])
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1], input_shapes[0]]
@@ -207,7 +234,6 @@ class LogSoftmax(gof.Op):
     """``log softmax(z_i)_j`` for every row ``i``."""
 
     __props__ = ()
-
 
     def make_node(self, logits):
         logits = rows.as_matrix(logits)
