@@ -46,6 +46,8 @@ tests = examples + [
 ]
 
 docs = [
+    'furo',
+    'latex2mathml',
     'matplotlib',
     'numpydoc',
     'sphinx',

@@ -110,6 +110,11 @@ def binary_crossentropy(predictions, targets):
     its gradient are computed from its input, in every mode of compilation: a
     saturated unit costs a finite amount and keeps its gradient
     :math:`\sigma(z) - t`. For other predictions :math:`0 \log 0` is 0.
+
+    Examples
+    --------
+    >>> binary_crossentropy(np.array([0.5, 0.75]), np.array([1, 0])).eval()
+    array([0.69314718, 1.38629436])
     """
     predictions, targets, dtype = arguments.elementwise(
         'binary_crossentropy', predictions=predictions, targets=targets)
@@ -167,6 +172,12 @@ def categorical_crossentropy(predictions, targets, axis=-1):
     its gradient are computed from its input, in every mode of compilation.
     For other predictions :math:`0 \log 0` is 0, and with class indices only
     the probability of the target is read.
+
+    Examples
+    --------
+    >>> predictions = np.array([[0.5, 0.25, 0.25], [0.75, 0.25, 0.]])
+    >>> categorical_crossentropy(predictions, np.array([0, 1])).eval()
+    array([0.69314718, 1.38629436])
     """
     predictions, targets, axis, dtype = arguments.categorical(
         'categorical_crossentropy', predictions, targets, axis)
@@ -229,6 +240,11 @@ def squared_error(a, b):
         For complex, sparse or non-numeric arguments.
     ValueError
         For constants whose shapes do not fit.
+
+    Examples
+    --------
+    >>> squared_error(np.array([1., 2.]), 5).eval()
+    array([16.,  9.])
     """
     a, b, dtype = arguments.elementwise('squared_error', a=a, b=b)
     return squared_difference(a, b).astype(dtype)
@@ -281,6 +297,12 @@ def binary_hinge_loss(predictions, targets, delta=1, log_odds=None,
     At a margin of exactly 0 the subgradient 1/2 is taken. With `log_odds`
     False and predictions that are the output of a sigmoid or softmax, the
     loss is computed from its input, in every mode of compilation.
+
+    Examples
+    --------
+    >>> log_odds = np.array([2., 0.5, -3.])
+    >>> binary_hinge_loss(log_odds, 1, log_odds=True).eval()
+    array([0. , 0.5, 4. ])
     """
     if log_odds is None:
         warnings.warn(
@@ -354,6 +376,12 @@ def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
     -----
     At a margin of exactly 0 the subgradient 1/2 is taken; among tied wrong
     classes the lowest takes the gradient. A single class costs 0.
+
+    Examples
+    --------
+    >>> scores = np.array([[2., 1.5, 0.], [0., 3., 1.]])
+    >>> multiclass_hinge_loss(scores, np.array([0, 1])).eval()
+    array([0.5, 0. ])
     """
     predictions, targets, axis, dtype = arguments.categorical(
         'multiclass_hinge_loss', predictions, targets, axis)
@@ -411,6 +439,11 @@ def huber_loss(predictions, targets, delta=1):
     ----------
     Huber, P. J. (1964). Robust estimation of a location parameter. The
     Annals of Mathematical Statistics 35(1), 73-101.
+
+    Examples
+    --------
+    >>> huber_loss(np.array([0.5, 1., 3.]), 0).eval()
+    array([0.125, 0.5  , 2.5  ])
     """
     predictions, targets, dtype = arguments.elementwise(
         'huber_loss', predictions=predictions, targets=targets)
@@ -454,6 +487,12 @@ def aggregate(loss, weights=None, mode='mean'):
     To compare errors of minibatches of different sizes, 'mean' and
     'normalized_sum' are comparable and 'sum' is not. Empty batches, and
     weights that sum to 0, give NaN with the modes that divide.
+
+    Examples
+    --------
+    >>> losses, mask = np.array([1., 4., 9.]), np.array([1, 1, 0])
+    >>> aggregate(losses, mask, mode='normalized_sum').eval()
+    array(2.5)
     """
     loss, weights = arguments.weighted(loss, weights)
     if weights is not None:
@@ -499,6 +538,11 @@ def binary_accuracy(predictions, targets, threshold=0.5):
         For complex, sparse or non-numeric arguments.
     ValueError
         For constants whose shapes do not fit.
+
+    Examples
+    --------
+    >>> binary_accuracy(np.array([0.2, 0.5, 0.7]), np.array([0, 1, 0])).eval()
+    array([ True,  True, False])
     """
     predictions, targets, dtype = arguments.elementwise(
         'binary_accuracy', predictions=predictions, targets=targets)
@@ -547,6 +591,14 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
     argmax. If the predictions are the output of a softmax or sigmoid, its
     input is ranked, where saturated classes still differ. A data point that
     holds NaN, or whose index names no class, is never right.
+
+    Examples
+    --------
+    >>> scores = np.array([[2., 1.5, 0.], [0., 3., 1.]])
+    >>> categorical_accuracy(scores, np.array([1, 1])).eval()
+    array([False,  True])
+    >>> categorical_accuracy(scores, np.array([1, 1]), top_k=2).eval()
+    array([ True,  True])
     """
     predictions, targets, axis, _ = arguments.categorical(
         'categorical_accuracy', predictions, targets, axis)

@@ -3,6 +3,8 @@
 import os
 import shlex
 
+import pytest
+
 # Scripts as people write them, which tests run; --doctest-modules would
 # import them.
 collect_ignore = ['scripts']
@@ -23,6 +25,23 @@ def pytest_configure(config):
     flags = [os.environ.get('THEANO_FLAGS', ''),
              'base_compiledir=' + shlex.quote(cache)]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+    config.pluginmanager.register(QuickDocstrings())
+
+
+class QuickDocstrings:
+    """Examples in docstrings run without a C compiler.
+
+    A plugin, as a fixture of this file would serve the tests beside it only.
+    """
+
+    @pytest.fixture(autouse=True)
+    def quick_docstring(self, request):
+        if isinstance(request.node, pytest.DoctestItem):
+            from pages import ready_at_once  # imports Theano: not before now
+            with ready_at_once():
+                yield
+        else:
+            yield
 
 
 def pytest_collection():

@@ -81,7 +81,7 @@ def measure():
 
 def table(cells):
     """The measured cells as a table in reStructuredText."""
-    lines = ['.. Written by docs/figures/output_layers.py, from an actual run.', '', '.. list-table::', '   :header-rows: 1', '']
+    lines = ['.. Written by docs/figures/output_layers.py, from an actual run.', '', '.. list-table::', '   :header-rows: 1', '   :class: small', '']
     header = ['predictions'] + ['%s, %s' % (mode, whose) for mode in MODES for whose in ('plain', 'ours')]
     for row in [header] + [[name] + values for name, values in cells.items()]:
         lines += ['%s %s' % ('   * -' if i == 0 else '     -', cell) for i, cell in enumerate(row)]
