@@ -3,6 +3,9 @@
 import os
 import shlex
 
+# Scripts that tests run; --doctest-modules would import them.
+collect_ignore = ['scripts']
+
 
 def pytest_configure(config):
     """Give each worker a Theano cache of its own.
