@@ -5,15 +5,27 @@ export PYTHON
 python = .venv/bin/python
 
 help:
-	@echo "make example  train a network on handwritten digits, with a picture"
-	@echo "make test     run all tests, with coverage"
-	@echo "make bench    time the losses beside PyTorch, JAX and plain Theano"
-	@echo "make docs     build the documentation into docs/_build/html"
-	@echo "make clean    remove all that these made"
+	@echo "make example      train a network on handwritten digits, with a picture"
+	@echo "make example-mpi  the same on RANKS=2 MPI processes that share each batch"
+	@echo "make test         run all tests, with coverage"
+	@echo "make test-all     and those of the built package, on all Pythons found"
+	@echo "make lint         check the code's style"
+	@echo "make bench        time the losses beside PyTorch, JAX and plain Theano"
+	@echo "make docs         build the documentation into docs/_build/html"
+	@echo "make clean        remove all that these made"
 
 example:
 	@bash .ci/setup examples
 	$(python) examples/digits.py $(ARGS)
+
+RANKS = 2
+# Open MPI's root is usually that of a container, with few cores.
+example-mpi: export OMPI_ALLOW_RUN_AS_ROOT = 1
+example-mpi: export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM = 1
+example-mpi:
+	@bash .ci/setup mpi
+	PATH="$(CURDIR)/.venv/bin:$$PATH" mpiexec -n $(RANKS) --oversubscribe \
+		$(python) -m mpi4py examples/data_parallel.py $(ARGS)
 
 test:
 	@bash .ci/setup tests
@@ -36,4 +48,4 @@ clean:
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help example test docs bench clean
+.PHONY: help example example-mpi test docs bench clean

@@ -37,7 +37,12 @@ examples = [
     'tqdm',
 ]
 
-tests = examples + [
+mpi = examples + [
+    'mpi4py',
+    'openmpi',  # Open MPI itself, unless the system has an MPI in the PATH
+]
+
+tests = mpi + [
     'hypothesis',
     'mpmath',
     'pytest',
@@ -97,7 +102,7 @@ setup(
         # theano.scan imports pkg_resources, which setuptools 82 dropped
         'setuptools<82',
     ],
-    extras_require={'examples': examples, 'tests': tests, 'docs': docs,
-                    'bench': bench},
+    extras_require={'examples': examples, 'mpi': mpi, 'tests': tests,
+                    'docs': docs, 'bench': bench},
     zip_safe=False,
 )
