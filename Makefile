@@ -31,6 +31,14 @@ test:
 	@bash .ci/setup tests
 	$(python) -m pytest --numprocesses 2 --dist loadfile --cov --cov-fail-under 100 $(ARGS)
 
+test-all:
+	@bash .ci/setup test-all
+	@bash .ci/test-all $(ARGS)
+
+lint:
+	@bash .ci/setup lint
+	$(python) -m ruff check
+
 docs:
 	@bash .ci/setup docs
 	$(python) -m sphinx -W --keep-going -b html docs docs/_build/html
@@ -44,8 +52,8 @@ ifndef ARGS
 endif
 
 clean:
-	rm -rf .venv .theano .bench .hypothesis .pytest_cache .coverage .coverage.*
+	rm -rf .venv .theano .tox .bench .hypothesis .pytest_cache .ruff_cache .coverage .coverage.*
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help example example-mpi test docs bench clean
+.PHONY: help example example-mpi test test-all lint docs bench clean

@@ -13,7 +13,8 @@ if not (3, 8) <= sys.version_info[:2] <= (3, 11):
              "and do the same with that."
              % tuple(sys.version_info[:2]))
 
-from setuptools import setup  # noqa: E402: only where it can succeed
+# only where it can succeed
+from setuptools import find_packages, setup
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -48,6 +49,16 @@ tests = mpi + [
     'pytest',
     'pytest-cov',
     'pytest-xdist',
+]
+
+test_all = [
+    'build',
+    'tox>=4.11',
+    'twine',
+]
+
+lint = [
+    'ruff==0.17.6',  # another one has other rules and formats differently
 ]
 
 docs = [
@@ -85,24 +96,24 @@ setup(
         'Programming Language :: Python :: Implementation :: CPython',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
-    packages=['lasagne_objectives', 'lasagne_objectives.kernels'],
-    package_data={
-        # no package: Python imports it from a folder of the path
-        'lasagne_objectives': ['startup/sitecustomize.py'],
-        'lasagne_objectives.kernels': ['*.c', '*.h'],
-    },
+    packages=find_packages(include=['lasagne_objectives*']),
+    # sources of kernels, and what Python imports from a folder of the path,
+    # which is no package; .ci/test-all checks that no file is left out
+    package_data={'': ['*.c', '*.cluda', '*.h'],
+                  'lasagne_objectives': ['startup/sitecustomize.py']},
     python_requires='>=3.8,<3.12',
     install_requires=[
         # Theano 1.0.5 asks NumPy for names that 1.22 (its BLAS settings) and
         # 1.24 (np.bool) no longer have. Python 3.11 has no NumPy older than
         # 1.23; bootstrap.py makes up for what 1.23 lacks.
-        'numpy<1.22; python_version < "3.11"',
+        'numpy>=1.17.3,<1.22; python_version < "3.11"',
         'numpy>=1.23,<1.24; python_version >= "3.11"',
         'Theano==1.0.5',  # brings SciPy and six, which it declares itself
         # theano.scan imports pkg_resources, which setuptools 82 dropped
         'setuptools<82',
     ],
     extras_require={'examples': examples, 'mpi': mpi, 'tests': tests,
-                    'docs': docs, 'bench': bench},
+                    'test-all': test_all, 'lint': lint, 'docs': docs,
+                    'bench': bench},
     zip_safe=False,
 )

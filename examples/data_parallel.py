@@ -3,7 +3,7 @@
 Run by MPI: mpiexec -n 2 python -m mpi4py examples/data_parallel.py
 """
 
-import lasagne_objectives.compat  # noqa: F401: before theano and lasagne
+import lasagne_objectives.compat  # noqa: F401 (before theano and lasagne)
 
 import argparse
 import time

@@ -1,6 +1,6 @@
 """Train a small network on the 1797 handwritten digits of scikit-learn."""
 
-import lasagne_objectives.compat  # noqa: F401: before theano and lasagne
+import lasagne_objectives.compat  # noqa: F401 (before theano and lasagne)
 
 import argparse
 import os

@@ -332,8 +332,10 @@ _MOVES = (
 
 
 def _see(node):
-    """How a node moves elements: a function that repeats it, and where it
-    puts an axis. None if it does anything else."""
+    """How a node moves elements, or None if it does anything else.
+
+    That is a function that repeats it, and where it puts an axis.
+    """
     if isinstance(node.op, Elemwise):
         if isinstance(node.op.scalar_op, CastBothWays):
             return _see_cast(node)

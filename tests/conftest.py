@@ -16,10 +16,12 @@ def pytest_configure(config):
     Sharing one, the workers would wait for each other's lock on it. The cache
     stays in the repository, so the next run need not compile again. This hook
     runs before any test module, and so before Theano, which reads the flag
-    when it is imported.
+    when it is imported. Each environment of tox has its own caches, as what
+    was compiled with one NumPy does not run with another.
     """
     worker = os.environ.get('PYTEST_XDIST_WORKER', 'main')
-    cache = os.path.join(str(config.rootpath), '.theano', worker)
+    cache = os.path.join(str(config.rootpath), '.theano',
+                         os.environ.get('TOX_ENV_NAME', ''), worker)
     # At the end, where it overrules the flag that a worker inherits from the
     # process that started it. What else the user set stays.
     flags = [os.environ.get('THEANO_FLAGS', ''),

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 
-import lasagne_objectives.compat  # noqa: F401: before theano and lasagne
+import lasagne_objectives.compat  # noqa: F401 (before theano and lasagne)
 
 import lasagne
 import numpy as np

@@ -99,7 +99,8 @@ NEITHER = {
     'symbolic classes of picked rows': normalised(CUBE, 1)[ROWS, :N, ROWS], 'the only class dropped': normalised(COLUMN, 1).dimshuffle(0),
     'another numerator': T.exp(V) / T.exp(Z).sum(axis=1, keepdims=True),
     'two axes': T.exp(Z) / T.exp(Z).sum(axis=(0, 1), keepdims=True), 'a mean': T.exp(Z) / T.exp(Z).mean(axis=1, keepdims=True),
-    'a maximum': T.exp(Z) / T.exp(Z).max(axis=1, keepdims=True), 'a quotient': Z / (1 + T.exp(-Z)), 'a symbolic numerator': N / (1 + T.exp(-Z)), 'more than one': 1 / (1 + T.exp(-Z) + Z),
+    'a maximum': T.exp(Z) / T.exp(Z).max(axis=1, keepdims=True), 'a quotient': Z / (1 + T.exp(-Z)),
+    'a symbolic numerator': N / (1 + T.exp(-Z)), 'more than one': 1 / (1 + T.exp(-Z) + Z),
     'twice': 1 / (2 + T.exp(-Z)), 'an inverse': T.inv(Z), 'a squashed exp': 1 / (1 + Z), 'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
     'exp': T.exp(Z), 'disconnected': theano.gradient.disconnected_grad(SMOOTH), 'printed': theano.printing.Print('p')(SMOOTH),
     'repeated': T.repeat(SMOOTH, 2, axis=0)}
@@ -129,8 +130,8 @@ VALUES = {Z: np.random.RandomState(0).randn(4, 4), V: np.random.RandomState(1).r
           N: 2, ROWS: np.array([3, 1]), MASK: np.array([True, False, True, True]), GRID: np.array([[0, 2], [1, 1]])}
 
 
-@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in ('from a GPU', 'broadcastable', 'same shape', 'shape specified', 'cast',
-                                                                            'unknown index of a shape')])
+@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in (
+    'from a GPU', 'broadcastable', 'same shape', 'shape specified', 'cast', 'unknown index of a shape')])
 def test_what_is_found_gives_the_predictions(name):
     predictions, _ = SOFTMAXES[name]
     found = logits.find(predictions)

@@ -1,4 +1,5 @@
 """Values, gradients and dtypes of the nine functions on ordinary numbers, against the NumPy reference and ``verify_grad``."""
+import functools
 import inspect
 import warnings
 
@@ -177,7 +178,8 @@ def test_verify_grad_of_categorical_loss(case, axis):
     p = off_the_kinks(sample_predictions(case.kind, (4, 3), 'float64'))
     classes, rows = sample_classes((4, 3), axis), sample_targets((4, 3), 'float64')
     for targets in classes, rows:
-        theano.gradient.verify_grad(lambda predictions: case(predictions, targets, axis=axis), [p], rng=random(), mode=PY)
+        loss = functools.partial(case, targets=targets, axis=axis)
+        theano.gradient.verify_grad(loss, [p], rng=random(), mode=PY)
 
 
 def test_verify_grad_of_categorical_crossentropy_in_its_targets():
@@ -414,8 +416,8 @@ WEIGHTS = [
 @pytest.mark.parametrize('mode', ['mean', 'sum', 'normalized_sum'])
 @pytest.mark.parametrize('layout', WEIGHTS, ids=layout_id)
 def test_aggregate_of_weighted_loss(layout, mode, dtype):
-    loss, weights = abs(sample_predictions('scores', layout[0], dtype)), (1 + sample_targets(layout[1], dtype)).astype(dtype)
-    for weights in weights, weights.astype('uint8'):
+    loss, floats = abs(sample_predictions('scores', layout[0], dtype)), (1 + sample_targets(layout[1], dtype)).astype(dtype)
+    for weights in floats, floats.astype('uint8'):
         inputs = tensor_type(loss)('loss'), tensor_type(weights)('weights')
         total = objectives.aggregate(inputs[0], inputs[1], mode)
         total, gradient = evaluate([total, theano.grad(total, inputs[0])], dict(zip(inputs, [loss, weights])))

@@ -52,7 +52,8 @@ def test_gradient_of_replaced_predictions():
     predictions = T.nnet.sigmoid(Z)
     loss = theano.clone(objectives.binary_crossentropy(predictions, T_), {predictions: Q}).sum()
     plain = -(T_ * T.log(Q) + (1 - T_) * T.log(1 - Q)).sum()
-    got, expected = theano.function([Z, T_, Q], [theano.grad(loss, Q), theano.grad(plain, Q)], mode=PYTHON, on_unused_input='ignore')(*POINTS)
+    gradients = [theano.grad(loss, Q), theano.grad(plain, Q)]
+    got, expected = theano.function([Z, T_, Q], gradients, mode=PYTHON, on_unused_input='ignore')(*POINTS)
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 

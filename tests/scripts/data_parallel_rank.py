@@ -1,5 +1,5 @@
 """One rank of test_data_parallel.py. Arguments: the folder with the batch, and how many rows of it each rank gets."""
-import lasagne_objectives.compat  # noqa: F401: before theano and lasagne
+import lasagne_objectives.compat  # noqa: F401 (before theano and lasagne)
 
 import os
 import sys
