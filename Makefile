@@ -8,6 +8,7 @@ help:
 	@echo "make example      train a network on handwritten digits, with a picture"
 	@echo "make example-mpi  the same on RANKS=2 MPI processes that share each batch"
 	@echo "make test         run all tests, with coverage"
+	@echo "make test-gpu     the numerical ones on the GPU backend, by OpenCL"
 	@echo "make test-all     and those of the built package, on all Pythons found"
 	@echo "make lint         check the code's style"
 	@echo "make bench        time the losses beside PyTorch, JAX and plain Theano"
@@ -31,6 +32,19 @@ test:
 	@bash .ci/setup tests
 	$(python) -m pytest --numprocesses 2 --dist loadfile --cov --cov-fail-under 100 $(ARGS)
 
+# OpenCL on the CPU, which any machine has. A kernel that crashes takes one of
+# the two processes with it: that test has failed, and the others go on.
+gpu_tests = tests/gpu $(addprefix tests/test_, $(addsuffix .py, objectives \
+    numerics looked_through kernels citizenship runtime_errors chains stable \
+    logits output_layers training))
+gpu_flags = THEANO_FLAGS=device=opencl0:0,floatX=float32,$$THEANO_FLAGS
+
+test-gpu:
+	@bash .ci/setup-gpu
+	$(gpu_flags) .venv-gpu/bin/python -m pytest --numprocesses 2 \
+	    --dist loadfile --cov --cov-config .ci/coverage-gpu.cfg \
+	    --cov-fail-under 100 $(or $(ARGS), $(gpu_tests))
+
 test-all:
 	@bash .ci/setup test-all
 	@bash .ci/test-all $(ARGS)
@@ -38,6 +52,10 @@ test-all:
 lint:
 	@bash .ci/setup lint
 	$(python) -m ruff check
+
+bench-gpu:
+	@bash .ci/setup-gpu
+	$(gpu_flags) .venv-gpu/bin/python benchmarks/gpu.py $(ARGS)
 
 docs:
 	@bash .ci/setup docs
@@ -52,8 +70,10 @@ ifndef ARGS
 endif
 
 clean:
-	rm -rf .venv .theano .tox .bench .hypothesis .pytest_cache .ruff_cache .coverage .coverage.*
+	rm -rf .venv .venv-gpu .theano .tox .bench .hypothesis .pytest_cache \
+	    .ruff_cache .coverage .coverage.*
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help example example-mpi test test-all lint docs bench clean
+.PHONY: help example example-mpi test test-gpu test-all lint docs bench \
+    bench-gpu clean

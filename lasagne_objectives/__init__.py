@@ -17,6 +17,7 @@ if not is_starting():
     # Must run before the first import of theano, that is before the next line.
     prepare_theano()
 
+    import lasagne_objectives.kernels.gpu  # noqa: F401 (registers itself)
     import lasagne_objectives.kernels.merge  # noqa: F401 (registers itself)
     from lasagne_objectives.objectives import (
         aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,

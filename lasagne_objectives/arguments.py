@@ -17,6 +17,7 @@ from lasagne_objectives.kernels.elementwise import (
     cast_both_ways, is_cast_both_ways)
 from lasagne_objectives.kernels.match_shapes import match_shapes
 from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
+from lasagne_objectives.kernels.top_class import top_class
 
 
 # ---------------------------------------------------------------------------
@@ -354,8 +355,7 @@ def row_classes(targets, predictions, axis):
     if targets.ndim < predictions.ndim:
         return target_rows(targets, predictions, axis)
     matched = match_shapes(targets, predictions, axis)
-    top, classes = T.max_and_argmax(rows_of(matched, axis), axis=1)
-    return T.switch(T.isnan(top), np.int64(-1), classes)
+    return top_class(rows_of(matched, axis))
 
 
 def rank_limit(function, top_k):

@@ -450,7 +450,7 @@ def _without_max(exponent, axis):
         scores, shift = difference
         largest = _kept_reduction(shift)
         if (largest is not None and _is_max(largest) and
-                largest.owner.inputs[0] is scores and
+                same(largest.owner.inputs[0], scores) and
                 axis in _reduced_axes(shift)):
             return scores
     return exponent

@@ -398,9 +398,11 @@ def _margins(p, t, axis):
                                arguments.target_rows(t, p, axis))
     else:
         classes = arguments.row_classes(t, p, axis)
-        margins = T.switch(T.lt(classes, 0), T.constant(np.nan, dtype=p.dtype),
+        none = T.lt(classes, 0)
+        # Not T.maximum: Theano's C code for it does not compile for OpenCL.
+        margins = T.switch(none, T.constant(np.nan, dtype=p.dtype),
                            class_margin(rows_of(p, axis),
-                                        T.maximum(classes, 0)))
+                                        T.switch(none, 0, classes)))
     return points_of(margins, p, axis)
 
 

@@ -27,6 +27,8 @@ def pytest_configure(config):
     flags = [os.environ.get('THEANO_FLAGS', ''),
              'base_compiledir=' + shlex.quote(cache)]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+    # PoCL, for the tests on the GPU, keeps what it compiles as well.
+    os.environ['POCL_CACHE_DIR'] = os.path.join(cache, 'pocl')
     config.pluginmanager.register(QuickDocstrings())
 
 
@@ -52,3 +54,7 @@ def pytest_collection():
     Not in the hook above: coverage is not measured yet when that runs.
     """
     import lasagne_objectives  # noqa: F401
+    import device
+    if device.ON_GPU:
+        device.compile_what_is_on_the_gpu()
+        device.mend_maximum()

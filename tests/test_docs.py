@@ -19,6 +19,14 @@ loss = lo.aggregate(lo.categorical_crossentropy(
     T.nnet.softmax(T.dot(x, w)), T.zeros_like(x[:, 0], dtype='int32')))
 train = theano.function([x], loss)
 """,
+    os.path.join('docs', 'user', 'gpu.rst'): """
+import numpy as np, theano, theano.tensor as T
+from lasagne_objectives import aggregate, categorical_crossentropy
+all_images, all_labels = np.zeros((256, 3), 'float32'), np.zeros(256)
+network_of, updates = T.nnet.softmax, []
+x = T.fmatrix('x')
+train = theano.function([x], x.sum())
+""",
     os.path.join('docs', 'user', 'running_old_scripts.rst'): """
 def train_the_old_way():
     pass

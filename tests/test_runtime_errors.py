@@ -9,6 +9,7 @@ import theano
 import theano.tensor as T
 
 from cases import CATEGORICAL, ELEMENTWISE, PY, Case, assert_close, sample_classes, sample_predictions, sample_targets, tensor_type, without
+from device import works_on_gpu
 
 MODES = {'unoptimized': PY, 'FAST_COMPILE': 'FAST_COMPILE', 'FAST_RUN': 'FAST_RUN'}
 every_mode = pytest.mark.parametrize('mode', MODES)
@@ -25,16 +26,23 @@ def compiled(case, outputs, mode, ndim=2, axis=-1, softmax=False):
     return theano.function([inputs, targets], [results[output] for output in outputs], mode=MODES[mode])
 
 
-def index_error(function, predictions, targets):
-    """The text of the function's IndexError, without what Theano appends to it: shapes of 7 classes would be found there in any case."""
+def assert_index_refused(function, predictions, targets, *numbers, axis=-1):
+    """An IndexError that names the numbers. On the GPU nothing waits for the device: NaN in the rows concerned, and in no other."""
+    if works_on_gpu(function):
+        return assert_rows_are_nan(function(predictions, targets), targets, predictions.shape[axis], axis)
     with pytest.raises(IndexError) as caught:
         function(predictions, targets)
-    return str(caught.value).split('Apply node')[0]
+    # Without what Theano appends to it: shapes of 7 classes would be found there in any case.
+    message = str(caught.value).split('Apply node')[0]
+    assert {str(number) for number in numbers} <= set(re.findall(r'-?\d+', message)), message
 
 
-def assert_names(message, *numbers):
-    found = re.findall(r'-?\d+', message)
-    assert {str(number) for number in numbers} <= set(found), message
+def assert_rows_are_nan(results, targets, classes, axis):
+    bad = (targets < 0) | (targets >= classes)
+    for result in results:
+        # The class axis first, for which the rows concerned are the same.
+        nan = np.isnan(np.moveaxis(result, axis, 0) if result.ndim > targets.ndim else result)
+        np.testing.assert_array_equal(nan, np.broadcast_to(bad, nan.shape))
 
 
 @every_mode
@@ -44,7 +52,7 @@ def test_class_index_out_of_range(case, outputs, mode):
     function = compiled(case, outputs, mode)
     p, good = sample_predictions(case.kind, (5, 7), 'float32'), np.array([0, 6, 3, 1, 6], 'int32')
     expected = function(p, good)
-    assert_names(index_error(function, p, np.array([0, 1234, -567, 3, -1], 'int32')), -567, 1234, 7)
+    assert_index_refused(function, p, np.array([0, 1234, -567, 3, -1], 'int32'), -567, 1234, 7)
     for result, again in zip(expected, function(p, good)):
         np.testing.assert_array_equal(result, again)
     loss = case.reference(p, good)
@@ -57,10 +65,10 @@ def test_class_index_out_of_range(case, outputs, mode):
 def test_class_index_just_outside(case, mode):
     function = compiled(case, ('value', 'gradient'), mode)
     p = sample_predictions(case.kind, (3, 7), 'float32')
-    assert_names(index_error(function, p, np.array([2, 7, 5], 'int32')), 2, 7)
-    assert_names(index_error(function, p, np.array([2, -1, 5], 'int32')), -1, 5, 7)
+    assert_index_refused(function, p, np.array([2, 7, 5], 'int32'), 2, 7)
+    assert_index_refused(function, p, np.array([2, -1, 5], 'int32'), -1, 5, 7)
     for lowest, highest in (-2 ** 31, 0), (0, 2 ** 31 - 1):
-        assert_names(index_error(function, p, np.array([lowest, 0, highest], 'int32')), lowest, highest, 7)
+        assert_index_refused(function, p, np.array([lowest, 0, highest], 'int32'), lowest, highest, 7)
 
 
 @every_mode
@@ -68,7 +76,7 @@ def test_class_index_just_outside(case, mode):
 def test_class_index_out_of_range_behind_a_softmax(outputs, mode):
     function = compiled(CATEGORICAL[0], outputs, mode, softmax=True)
     p, good = sample_predictions('scores', (3, 7), 'float32'), np.array([0, 1, 2], 'int32')
-    assert_names(index_error(function, p, np.array([2, 4321, -765], 'int32')), -765, 4321, 7)
+    assert_index_refused(function, p, np.array([2, 4321, -765], 'int32'), -765, 4321, 7)
     assert np.isfinite(function(p, good)[0]).all()
 
 
@@ -80,7 +88,7 @@ def test_class_index_out_of_range_in_other_layouts(case, shape, axis, mode):
     p = sample_predictions(case.kind, shape, 'float32')
     for bad in 1234, -567:
         targets = np.full(without(shape, axis), bad, 'int32')
-        assert_names(index_error(function, p, targets), bad, 7)
+        assert_index_refused(function, p, targets, bad, 7, axis=axis)
     assert np.isfinite(function(p, sample_classes(shape, axis))[1]).all()
 
 

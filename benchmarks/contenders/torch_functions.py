@@ -48,7 +48,7 @@ FORMULAS = {
 }
 
 
-def call_of(formula, case, scores, targets):
+def call_of(formula, case, scores, targets, device='cpu'):
     """What a training loop, or a validation loop, does with a loss.
 
     Parameters
@@ -57,12 +57,14 @@ def call_of(formula, case, scores, targets):
         The loss of scores and targets.
     case : Case
     scores, targets : NumPy arrays
+    device : str
+        Where to compute.
 
     Returns
     -------
     function
     """
-    z, t = torch.from_numpy(scores), torch.from_numpy(targets)
+    z, t = [torch.from_numpy(array).to(device) for array in (scores, targets)]
     if not t.is_floating_point():
         t = t.long()  # PyTorch takes no other class indices
 

@@ -3,7 +3,7 @@
 They are registered with Theano's database of rewrites under the tag
 'lasagne_objectives': ``mode.excluding('lasagne_objectives')`` leaves them
 out, with the same results to rounding. They only ever touch nodes that hold a
-kernel of this package, on the CPU.
+kernel of this package, on the CPU; those for the GPU are in gpu/rewrites.py.
 """
 
 import theano
@@ -31,7 +31,9 @@ class MergeSweeps(gof.Optimizer):
         if not theano.config.cxx:
             # In Python the parts are vectorised by NumPy, a sweep is not.
             return
-        _merge_softmax(fgraph)
+        merge_softmax(fgraph, SoftmaxCrossentropy,
+                      SoftmaxCrossentropyGradient,
+                      softmax_crossentropy_with_gradient)
         _merge_elementwise(fgraph)
 
 
@@ -61,24 +63,24 @@ def _depends(variables, on):
 # ---------------------------------------------------------------------------
 # Softmax cross-entropy
 
-def _merge_softmax(fgraph):
+def merge_softmax(fgraph, value_op, gradient_op, both):
+    """Replace pairs of Ops of two classes, on equal inputs, by one Op."""
     for node in fgraph.toposort():
-        if isinstance(node.op, SoftmaxCrossentropy):
+        if isinstance(node.op, value_op):
             for client, _ in node.inputs[0].clients:
-                if _is_its_gradient(client, node):
-                    _merge_pair(fgraph, node, client)
+                if _is_its_gradient(client, gradient_op, node):
+                    _merge_pair(fgraph, node, client, both)
                     break
 
 
-def _is_its_gradient(client, node):
-    return (client != 'output' and
-            isinstance(client.op, SoftmaxCrossentropyGradient) and
+def _is_its_gradient(client, gradient_op, node):
+    return (client != 'output' and isinstance(client.op, gradient_op) and
             client.inputs[:2] == node.inputs and
             not _depends(client.inputs, node.outputs))
 
 
-def _merge_pair(fgraph, node, gradient):
-    merged = softmax_crossentropy_with_gradient(*gradient.inputs)
+def _merge_pair(fgraph, node, gradient, both):
+    merged = both(*gradient.inputs)
     fgraph.replace_all_validate(
         list(zip(node.outputs + gradient.outputs, merged)),
         reason='lasagne_objectives')

@@ -1,0 +1,128 @@
+"""The rewrites that put the kernels of rows on the GPU.
+
+Theano's own rewrites move a graph to the GPU by asking for each Op on the
+host which one takes its place there. :data:`LIFTED` answers for ours.
+"""
+
+from theano.compile import optdb
+from theano.gof import Optimizer, local_optimizer, toolbox
+from theano.gpuarray.elemwise import GpuCAReduceCPY, GpuElemwise
+from theano.gpuarray.opt import op_lifter, register_opt, register_opt2
+from theano.scalar import Cast, get_scalar_type
+
+from lasagne_objectives.kernels import (
+    class_margin, match_shapes, merge, pick_class, softmax_crossentropy,
+    softmax_log_odds, target_rank, top_class)
+from lasagne_objectives.kernels.gpu import ops
+
+#: For each Op on the host how to make the one on the GPU.
+LIFTED = {
+    class_margin.ClassMargin: lambda op: ops.GpuClassMargin(),
+    match_shapes.MatchShapes: lambda op: ops.GpuMatchShapes(op.axis),
+    pick_class.PickClass: lambda op: ops.GpuPickClass(op.strict),
+    pick_class.PlaceClasses: lambda op: ops.GpuPlaceClasses(),
+    softmax_crossentropy.LogSoftmax: lambda op: ops.GpuLogSoftmax(),
+    softmax_crossentropy.SoftmaxCrossentropy:
+        lambda op: ops.GpuSoftmaxCrossentropy(),
+    softmax_crossentropy.SoftmaxCrossentropyGradient:
+        lambda op: ops.GpuSoftmaxCrossentropyGradient(),
+    softmax_log_odds.SoftmaxLogOdds: lambda op: ops.GpuSoftmaxLogOdds(),
+    softmax_log_odds.SoftmaxLogOddsGradient:
+        lambda op: ops.GpuSoftmaxLogOddsGradient(),
+    target_rank.TargetRank: lambda op: ops.GpuTargetRank(),
+    top_class.TopClass: lambda op: ops.GpuTopClass(),
+}
+
+
+def _register_lifter(host_op, make):
+    def lift(op, context_name, inputs, outputs):
+        return make(op)
+
+    lift.__name__ = 'lift_%s_to_gpu' % host_op.__name__
+    # Theano moves a graph as a whole, and what is left over node by node.
+    register_opt2([host_op], 'fast_compile')(lift)
+    register_opt('fast_compile')(op_lifter([host_op])(lift))
+
+
+for _host_op, _make in LIFTED.items():
+    _register_lifter(_host_op, _make)
+
+
+@register_opt('fast_compile')
+@local_optimizer([GpuCAReduceCPY])
+def sum_float16_in_float32(node):
+    """Sum float16 on OpenCL, where Theano has no reduction of that type."""
+    values, = node.inputs
+    if isinstance(node.op, GpuCAReduceCPY) and values.dtype == 'float16':
+        op = GpuCAReduceCPY(node.op.scalar_op, axis=node.op.axis,
+                            dtype='float32', acc_dtype='float32')
+        return [_cast(op(_cast(values, 'float32')), node.outputs[0].dtype)]
+
+
+def _cast(variable, dtype):
+    return GpuElemwise(Cast(get_scalar_type(dtype)))(variable)
+
+
+# ---------------------------------------------------------------------------
+# Fewer passes over memory, as on the CPU part of 'lasagne_objectives'
+
+class MergeOnGpu(Optimizer):
+    """Value and gradient in one kernel; float16 read and written by it."""
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(toolbox.ReplaceValidate())
+
+    def apply(self, fgraph):
+        merge.merge_softmax(fgraph, ops.GpuSoftmaxCrossentropy,
+                            ops.GpuSoftmaxCrossentropyGradient,
+                            ops.GpuSoftmaxCrossentropyWithGradient())
+        for node in fgraph.toposort():
+            if isinstance(node.op, ops.RowKernel):
+                _keep_float16(fgraph, node)
+
+
+# After the move to the GPU; before Theano fuses element-wise Ops there, and
+# casts with them.
+optdb.register('lasagne_objectives_merge_on_gpu', MergeOnGpu(), 48.8,
+               'fast_run', 'lasagne_objectives')
+
+
+def _before_widening(variable):
+    """The float16 matrix that a float32 one is a copy of, else itself."""
+    node = variable.owner
+    if (node is not None and isinstance(node.op, GpuElemwise) and
+            isinstance(node.op.scalar_op, Cast) and
+            variable.dtype == 'float32' and variable.ndim == 2 and
+            node.inputs[0].dtype == 'float16'):
+        return node.inputs[0]
+    return variable
+
+
+def _narrowed(variable):
+    """The casts to float16 that are all that becomes of it, or None."""
+    clients = [client for client, _ in variable.clients]
+    if all(client != 'output' and isinstance(client.op, GpuElemwise) and
+           isinstance(client.op.scalar_op, Cast) and
+           client.outputs[0].dtype == 'float16' for client in clients):
+        return [client.outputs[0] for client in clients]
+    return None
+
+
+def _keep_float16(fgraph, node):
+    """Let a kernel read, and write, float16 itself.
+
+    The type of its first matrix is that of the matrices it writes.
+    """
+    narrow = [_before_widening(variable) for variable in node.inputs]
+    written = [variable for variable in node.outputs if variable.ndim == 2]
+    casts = [_narrowed(variable) for variable in written]
+    if narrow[0] is node.inputs[0] or None in casts:
+        return
+    outputs = node.op(*narrow, **dict(return_list=True))
+    replacements = []
+    for old, new in zip(node.outputs, outputs):
+        if old.ndim == 2:
+            replacements += [(cast, new) for cast in _narrowed(old)]
+        else:
+            replacements.append((old, new))
+    fgraph.replace_all_validate(replacements, reason='lasagne_objectives')

@@ -1,0 +1,48 @@
+"""Which device the tests run on, for `make test-gpu`, and what it changes for them.
+
+The tests are the same on the GPU: Theano's flag ``device`` decides. Few of them know of it, and what they ask is here.
+"""
+import pytest
+import theano
+
+ON_GPU = theano.config.device != 'cpu'
+
+
+of_the_cpu = pytest.mark.skipif(ON_GPU, reason='asserts what only the C kernels of the CPU do, or a process without a GPU')
+
+
+def _is_on_gpu(node):
+    return any(type(variable.type).__name__ == 'GpuArrayType' for variable in node.inputs + node.outputs)
+
+
+def works_on_gpu(function):
+    """Whether a compiled function does anything on the GPU; without an optimizer none does."""
+    return any(map(_is_on_gpu, function.maker.fgraph.apply_nodes))
+
+
+def compile_what_is_on_the_gpu():
+    """Let what is meant to run in Python run on the GPU all the same.
+
+    Theano's Ops on the GPU exist in C only: FAST_COMPILE, and a linker that takes Python, would fail on all of them. They alone are
+    compiled there.
+    """
+    make_thunk = theano.gof.Op.make_thunk
+
+    def compiled_on_gpu(self, node, storage_map, compute_map, no_recycling, impl=None):
+        return make_thunk(self, node, storage_map, compute_map, no_recycling, None if _is_on_gpu(node) else impl)
+
+    theano.gof.Op.make_thunk = compiled_on_gpu
+
+
+def mend_maximum():
+    """Let T.maximum and T.minimum compile for OpenCL.
+
+    Theano writes NaN in them as `nan("")`, which takes the process with it. Of the library nothing uses them, but graphs of the tests do.
+    """
+    for scalar_op in type(theano.scalar.maximum), type(theano.scalar.minimum):
+        def mended(self, node, name, inputs, outputs, sub, c_code=scalar_op.c_code):
+            return c_code(self, node, name, inputs, outputs, sub).replace('nan("")', 'NAN')
+
+        scalar_op.c_code = mended
+        # What was compiled without this does not serve.
+        scalar_op.c_code_cache_version = lambda self: (1, 'mended')
