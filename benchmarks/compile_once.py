@@ -19,7 +19,7 @@ import cases  # noqa: E402
 
 contender = importlib.import_module('contenders.' + sys.argv[1])
 
-import theano  # noqa: E402: after ours, which makes it importable
+import theano  # noqa: E402 (after ours, which makes it importable)
 import theano.tensor as T  # noqa: E402
 
 from contenders.theano_functions import type_of  # noqa: E402

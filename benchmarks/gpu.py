@@ -36,7 +36,7 @@ WARM_UP = 3
 def theano_call(module):
     """A contender that uses Theano, with all its arrays on the device."""
     def prepare(case, scores, targets):
-        import lasagne_objectives  # noqa: F401: before theano
+        import lasagne_objectives  # noqa: F401 (before theano)
         import importlib
         import theano
         formulas = importlib.import_module('contenders.' + module)
@@ -71,7 +71,7 @@ def torch_call(case, scores, targets):
 
 def copy_call(case, scores, targets):
     """A copy within the device: half of the bytes are read, half written."""
-    import lasagne_objectives  # noqa: F401: before theano
+    import lasagne_objectives  # noqa: F401 (before theano)
     import pygpu
     from theano.gpuarray.type import get_context
     half = cases.bytes_moved(case, scores, targets) // 2
@@ -124,7 +124,7 @@ def ask(contender, case):
 
 def device():
     """What the device calls itself."""
-    import lasagne_objectives  # noqa: F401: before theano
+    import lasagne_objectives  # noqa: F401 (before theano)
     import theano
     if theano.config.device == 'cpu':
         raise SystemExit("No GPU: set THEANO_FLAGS=device=cuda or, for "

@@ -17,8 +17,9 @@ if not is_starting():
     # Must run before the first import of theano, that is before the next line.
     prepare_theano()
 
-    import lasagne_objectives.kernels.gpu  # noqa: F401 (registers itself)
-    import lasagne_objectives.kernels.merge  # noqa: F401 (registers itself)
+    # These two register themselves with Theano.
+    import lasagne_objectives.kernels.gpu
+    import lasagne_objectives.kernels.merge  # noqa: F401
     from lasagne_objectives.objectives import (
         aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,
         categorical_accuracy, categorical_crossentropy, huber_loss,

@@ -23,8 +23,9 @@ import os
 import re
 import textwrap
 from collections import namedtuple
+from functools import partial
 
-import lasagne_objectives  # noqa: F401: before theano
+import lasagne_objectives  # noqa: F401 (before theano)
 import theano
 
 from cases import PY
@@ -75,6 +76,11 @@ def _indent(line):
     return len(line) - len(line.lstrip())
 
 
+def _is_inside(level, line):
+    """Whether a line belongs to a block below one of that indentation."""
+    return not line.strip() or _indent(line) > level
+
+
 def _body(lines, start, belongs):
     """From `start`, the first line that has text until one that is not in."""
     end = start
@@ -96,12 +102,10 @@ def blocks(text):
             start, language = place - 1, 'doctest'
             body, place = _body(lines, start, str.strip)
         elif directive or literal:
-            start = place
+            start, level = place, _indent(line)
             while start < len(lines) and not lines[start].strip():
                 start += 1
-            body, place = _body(
-                lines, start, lambda inner: not inner.strip() or
-                _indent(inner) > _indent(line))
+            body, place = _body(lines, start, partial(_is_inside, level))
             language = ('literal' if literal else
                         directive.group('language') or 'python')
         else:

@@ -12,7 +12,7 @@ import theano
 import theano.tensor as T
 from theano.tensor.signal import pool
 
-import lasagne_objectives.compat  # noqa: F401: so that Lasagne can be imported
+import lasagne_objectives.compat  # noqa: F401 (so that Lasagne can be imported)
 from lasagne_objectives import shims
 
 

@@ -76,7 +76,8 @@ def assert_agree(got, expected, dtype, roundings=8):
     finite = np.isfinite(expected)
     scale = np.maximum(1, np.abs(np.where(finite, expected, 0)).max(initial=0))
     np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, expected))
-    np.testing.assert_allclose(got[finite], expected[finite], rtol=roundings * np.finfo(dtype).eps, atol=roundings * np.finfo(dtype).eps * scale)
+    tolerance = roundings * np.finfo(dtype).eps
+    np.testing.assert_allclose(got[finite], expected[finite], rtol=tolerance, atol=tolerance * scale)
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -95,7 +96,8 @@ def test_row_kernels_agree_with_numpy(dtype, shape, layout):
     ((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))], ids=str)
 def test_row_kernels_refuse_shapes_that_differ(shape, indices, soft, gradient, mode):
     with pytest.raises(ValueError):
-        row_function('float32', mode)(np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'), np.ones(gradient, 'float32'))
+        row_function('float32', mode)(
+            np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'), np.ones(gradient, 'float32'))
 
 
 @pytest.mark.parametrize('kernel, bad', [

@@ -321,7 +321,8 @@ class LogOddsOfProbability(Kernel):
         return [scalar_product(g, one / (p * (one - p)))]
 
 
-scalar_log_odds_of_probability = LogOddsOfProbability(name='log_odds_of_probability')
+scalar_log_odds_of_probability = LogOddsOfProbability(
+    name='log_odds_of_probability')
 log_odds_of_probability = Elemwise(scalar_log_odds_of_probability,
                                    name='log_odds_of_probability')
 
@@ -385,7 +386,7 @@ step = Elemwise(scalar_step, name='step')
 
 @_silent
 def huber_numpy(d, delta):
-    """``d**2 / 2`` where ``|d| <= delta``, else ``delta (|d| - delta / 2)``."""
+    """``d**2 / 2`` to ``|d| = delta``, then ``delta (|d| - delta / 2)``."""
     size = np.abs(d)
     clipped = np.minimum(size, delta)
     return clipped * (size - clipped / 2)

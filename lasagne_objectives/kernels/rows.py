@@ -4,7 +4,6 @@ A row-wise kernel reads a matrix whose rows are data points and whose columns
 are classes.
 """
 
-import numpy as np
 import theano.tensor as T
 
 

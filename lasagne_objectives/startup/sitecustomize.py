@@ -80,6 +80,7 @@ class StartupFinder:
 
 
 def report_at_exit(finder):
+    """Have the line printed when this process ends, whichever way."""
     process = os.getpid()
 
     def report():

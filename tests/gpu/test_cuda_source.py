@@ -7,7 +7,7 @@ import glob
 import os
 import sysconfig
 
-import lasagne_objectives  # noqa: F401: before theano
+import lasagne_objectives  # noqa: F401 (before theano)
 import numpy as np
 import pytest
 import theano
@@ -98,7 +98,8 @@ def assert_compile(nvrtc, nodes, architecture):
 
 def test_no_kernel_is_forgotten():
     made = {type(node.op) for node in nodes_of_indices('float32', 'int32') + other_nodes('float32')}
-    everything = {op for op in vars(ops).values() if isinstance(op, type) and issubclass(op, ops.RowKernel) and op.__name__.startswith('Gpu')}
+    classes = [op for op in vars(ops).values() if isinstance(op, type)]
+    everything = {op for op in classes if issubclass(op, ops.RowKernel) and op.__name__.startswith('Gpu')}
     assert made == everything
 
 
@@ -130,7 +131,8 @@ def elementwise_source(op, dtype):
     support, code = node.op._generate_op_string(node)
     working = gpuarray.dtype_to_ctype('float32' if dtype == 'float16' else dtype)
     names = ['i%d' % k for k in range(op.nin)] + ['o0']
-    return '\n'.join(['#include "cluda.h"', support, 'KERNEL void elem(%s) {' % ', '.join('GLOBAL_MEM %s *p_%s' % (working, n) for n in names)]
+    parameters = ', '.join('GLOBAL_MEM %s *p_%s' % (working, n) for n in names)
+    return '\n'.join(['#include "cluda.h"', support, 'KERNEL void elem(%s) {' % parameters]
                      + ['%s %s = p_%s[LID_0];' % (working, n, n) for n in names] + [code, 'p_o0[LID_0] = o0;', '}'])
 
 
