@@ -52,6 +52,7 @@ test-all:
 lint:
 	@bash .ci/setup lint
 	$(python) -m ruff check
+	$(python) -m ruff format --check
 
 bench-gpu:
 	@bash .ci/setup-gpu

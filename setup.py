@@ -7,11 +7,12 @@ import sys
 if not (3, 8) <= sys.version_info[:2] <= (3, 11):
     # python_requires below says the same to pip where it finds a wheel; here
     # it is said in words, also to who runs this file.
-    sys.exit("lasagne-objectives runs on CPython 3.8 to 3.11, this is Python "
-             "%d.%d. Its foundation, Theano 1.0.5, needs a NumPy older than "
-             "1.24, and none is built for other versions. Install Python 3.11 "
-             "and do the same with that."
-             % tuple(sys.version_info[:2]))
+    sys.exit(
+        "lasagne-objectives runs on CPython 3.8 to 3.11, this is Python "
+        "%d.%d. Its foundation, Theano 1.0.5, needs a NumPy older than "
+        "1.24, and none is built for other versions. Install Python 3.11 "
+        "and do the same with that." % tuple(sys.version_info[:2])
+    )
 
 # only where it can succeed
 from setuptools import find_packages, setup
@@ -77,7 +78,7 @@ setup(
     name='lasagne-objectives',
     version=version(),
     description='The training objectives of Lasagne for Theano, numerically '
-                'stable by construction',
+    'stable by construction',
     long_description=read('README.rst'),
     long_description_content_type='text/x-rst',
     author='the lasagne_objectives developers',
@@ -99,8 +100,10 @@ setup(
     packages=find_packages(include=['lasagne_objectives*']),
     # sources of kernels, and what Python imports from a folder of the path,
     # which is no package; .ci/test-all checks that no file is left out
-    package_data={'': ['*.c', '*.cluda', '*.h'],
-                  'lasagne_objectives': ['startup/sitecustomize.py']},
+    package_data={
+        '': ['*.c', '*.cluda', '*.h'],
+        'lasagne_objectives': ['startup/sitecustomize.py'],
+    },
     python_requires='>=3.8,<3.12',
     install_requires=[
         # Theano 1.0.5 asks NumPy for names that 1.22 (its BLAS settings) and
@@ -112,8 +115,14 @@ setup(
         # theano.scan imports pkg_resources, which setuptools 82 dropped
         'setuptools<82',
     ],
-    extras_require={'examples': examples, 'mpi': mpi, 'tests': tests,
-                    'test-all': test_all, 'lint': lint, 'docs': docs,
-                    'bench': bench},
+    extras_require={
+        'examples': examples,
+        'mpi': mpi,
+        'tests': tests,
+        'test-all': test_all,
+        'lint': lint,
+        'docs': docs,
+        'bench': bench,
+    },
     zip_safe=False,
 )

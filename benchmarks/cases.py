@@ -15,19 +15,32 @@ Case = namedtuple('Case', 'loss kind size dtype')
 #: and what it is called in print.
 Loss = namedtuple('Loss', 'targets rowwise differentiable title')
 
-LOSSES = OrderedDict([
-    ('softmax_indices', Loss('classes', True, True,
-                             'softmax cross-entropy, class indices')),
-    ('softmax_dense', Loss('distributions', True, True,
-                           'softmax cross-entropy, dense targets')),
-    ('sigmoid', Loss('binary', False, True, 'sigmoid cross-entropy')),
-    ('squared_error', Loss('real', False, True, 'squared error')),
-    ('huber', Loss('real', False, True, 'huber loss')),
-    ('binary_hinge', Loss('binary', False, True, 'binary hinge')),
-    ('multiclass_hinge', Loss('classes', True, True, 'multiclass hinge')),
-    ('top1', Loss('classes', True, False, 'top-1 accuracy')),
-    ('top5', Loss('classes', True, False, 'top-5 accuracy')),
-])
+LOSSES = OrderedDict(
+    [
+        (
+            'softmax_indices',
+            Loss(
+                'classes', True, True, 'softmax cross-entropy, class indices'
+            ),
+        ),
+        (
+            'softmax_dense',
+            Loss(
+                'distributions',
+                True,
+                True,
+                'softmax cross-entropy, dense targets',
+            ),
+        ),
+        ('sigmoid', Loss('binary', False, True, 'sigmoid cross-entropy')),
+        ('squared_error', Loss('real', False, True, 'squared error')),
+        ('huber', Loss('real', False, True, 'huber loss')),
+        ('binary_hinge', Loss('binary', False, True, 'binary hinge')),
+        ('multiclass_hinge', Loss('classes', True, True, 'multiclass hinge')),
+        ('top1', Loss('classes', True, False, 'top-1 accuracy')),
+        ('top5', Loss('classes', True, False, 'top-5 accuracy')),
+    ]
+)
 VALUE, GRADIENT = KINDS = ['value', 'value+gradient']
 DTYPES = ['float32', 'float64']
 
@@ -56,10 +69,14 @@ def table(losses, kinds, sizes, dtypes):
     -------
     list of Case
     """
-    return [Case(loss, kind, size, dtype)
-            for dtype in dtypes for size in sizes or SIZES
-            for loss in losses for kind in kinds
-            if _belongs(LOSSES[loss], kind, size, chosen=bool(sizes))]
+    return [
+        Case(loss, kind, size, dtype)
+        for dtype in dtypes
+        for size in sizes or SIZES
+        for loss in losses
+        for kind in kinds
+        if _belongs(LOSSES[loss], kind, size, chosen=bool(sizes))
+    ]
 
 
 def _belongs(loss, kind, size, chosen):
@@ -73,6 +90,7 @@ def _belongs(loss, kind, size, chosen):
 # ---------------------------------------------------------------------------
 # Data. RandomState's numbers are the same in every version of NumPy. The
 # last scores are kept for the next case; they are the greater part.
+
 
 @lru_cache(maxsize=1)
 def _scores(shape, dtype):
@@ -104,8 +122,10 @@ def data_of(case):
     scores, targets : arrays
     """
     shape = shape_of(case.size)
-    return (_scores(shape, case.dtype),
-            _targets(LOSSES[case.loss].targets, shape, case.dtype))
+    return (
+        _scores(shape, case.dtype),
+        _targets(LOSSES[case.loss].targets, shape, case.dtype),
+    )
 
 
 def bytes_moved(case, scores, targets):

@@ -33,11 +33,16 @@ STYLES = {
 
 def drawn(rows, dtype, threads):
     """The rows to draw: one for each loss and size."""
-    return [row for row in rows
-            if (row['dtype'], row['threads']) == (dtype, threads) and
-            (row['kind'] == cases.GRADIENT or
-             not cases.LOSSES[row['loss']].differentiable) and
-            'ours' in row['seconds']]
+    return [
+        row
+        for row in rows
+        if (row['dtype'], row['threads']) == (dtype, threads)
+        and (
+            row['kind'] == cases.GRADIENT
+            or not cases.LOSSES[row['loss']].differentiable
+        )
+        and 'ours' in row['seconds']
+    ]
 
 
 def draw_panel(axes, rows):
@@ -51,22 +56,36 @@ def draw_panel(axes, rows):
     for height, row in enumerate(rows):
         for name, seconds in row['seconds'].items():
             label, marker, colour = STYLES[name]
-            axes.plot(seconds / row['seconds']['ours'], height, marker,
-                      color=colour, label=label, markersize=7,
-                      zorder=3 if name == 'ours' else 2)
+            axes.plot(
+                seconds / row['seconds']['ours'],
+                height,
+                marker,
+                color=colour,
+                label=label,
+                markersize=7,
+                zorder=3 if name == 'ours' else 2,
+            )
     axes.set_xscale('log')
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: '%g' % x))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([
-        '%s (%s)' % (cases.LOSSES[row['loss']].title,
-                     milliseconds(row['seconds']['ours'])) for row in rows])
+    axes.set_yticklabels(
+        [
+            '%s (%s)'
+            % (
+                cases.LOSSES[row['loss']].title,
+                milliseconds(row['seconds']['ours']),
+            )
+            for row in rows
+        ]
+    )
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(axis='x', alpha=0.3)
     axes.axvline(1, color=STYLES['ours'][2], linewidth=1, zorder=1)
-    axes.set_title(rows[0]['size'].replace('x', ' × '), loc='left',
-                   fontsize='medium')
+    axes.set_title(
+        rows[0]['size'].replace('x', ' × '), loc='left', fontsize='medium'
+    )
 
 
 def milliseconds(seconds):
@@ -89,50 +108,75 @@ def draw(report, dtype, threads):
     """
     rows = drawn(report['rows'], dtype, threads)
     if not rows:
-        raise SystemExit("the file has no timings of ours for %s and %d "
-                         "threads; --dtype and --threads name others"
-                         % (dtype, threads))
+        raise SystemExit(
+            "the file has no timings of ours for %s and %d "
+            "threads; --dtype and --threads name others" % (dtype, threads)
+        )
     sizes = OrderedDict.fromkeys(row['size'] for row in rows)
     panels = [[row for row in rows if row['size'] == size] for size in sizes]
-    figure = Figure(figsize=(9, 1.2 + sum(0.8 + 0.26 * len(panel)
-                                          for panel in panels)),
-                    layout='constrained')
+    figure = Figure(
+        figsize=(9, 1.2 + sum(0.8 + 0.26 * len(panel) for panel in panels)),
+        layout='constrained',
+    )
     all_axes = figure.subplots(
-        len(panels), 1, sharex=True, squeeze=False,
-        gridspec_kw={'height_ratios': [len(panel) for panel in panels]})[:, 0]
+        len(panels),
+        1,
+        sharex=True,
+        squeeze=False,
+        gridspec_kw={'height_ratios': [len(panel) for panel in panels]},
+    )[:, 0]
     for axes, panel in zip(all_axes, panels):
         draw_panel(axes, panel)
         axes.tick_params(labelbottom=True)
-    all_axes[-1].set_xlabel('time relative to lasagne_objectives, whose own '
-                            'is in brackets')
-    figure.suptitle('Value and gradient of the mean, or accuracy: %s, '
-                    'threads: %d\n%s, %s' % (
-                        dtype, threads, report['cpu'], report['date']),
-                    fontsize='medium')
-    handles = {label: handle for axes in all_axes for handle, label
-               in zip(*axes.get_legend_handles_labels())}
+    all_axes[-1].set_xlabel(
+        'time relative to lasagne_objectives, whose own is in brackets'
+    )
+    figure.suptitle(
+        'Value and gradient of the mean, or accuracy: %s, '
+        'threads: %d\n%s, %s'
+        % (dtype, threads, report['cpu'], report['date']),
+        fontsize='medium',
+    )
+    handles = {
+        label: handle
+        for axes in all_axes
+        for handle, label in zip(*axes.get_legend_handles_labels())
+    }
     labels = [style[0] for style in STYLES.values() if style[0] in handles]
-    figure.legend([handles[label] for label in labels], labels,
-                  loc='outside lower center', ncol=3, frameon=False)
+    figure.legend(
+        [handles[label] for label in labels],
+        labels,
+        loc='outside lower center',
+        ncol=3,
+        frameon=False,
+    )
     return figure
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('--dtype', default='float32', choices=cases.DTYPES)
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--json', metavar='FILE', default=os.path.join(
-        REPOSITORY, 'docs/benchmarks/cpu.json'))
-    parser.add_argument('--svg', metavar='FILE', default=os.path.join(
-        REPOSITORY, 'docs/figures/cpu_speed.svg'))
+    parser.add_argument(
+        '--json',
+        metavar='FILE',
+        default=os.path.join(REPOSITORY, 'docs/benchmarks/cpu.json'),
+    )
+    parser.add_argument(
+        '--svg',
+        metavar='FILE',
+        default=os.path.join(REPOSITORY, 'docs/figures/cpu_speed.svg'),
+    )
     options = parser.parse_args()
     with open(options.json) as file:
         report = json.load(file)
     # The same timings always make the same file.
     with rc_context({'svg.hashsalt': 'lasagne_objectives'}):
         draw(report, options.dtype, options.threads).savefig(
-            options.svg, metadata={'Date': None})
+            options.svg, metadata={'Date': None}
+        )
     print('drawn in', options.svg)
 
 

@@ -32,9 +32,13 @@ BATCH, INPUTS, HIDDEN, OUTPUTS = 128, 784, 256, 10
 def layer(x, inputs, outputs):
     """The output of a layer, and its parameters."""
     weights, bias = [
-        theano.shared(np.random.RandomState(3).normal(
-            size=shape, scale=0.1).astype('float32'))
-        for shape in [(inputs, outputs), (outputs,)]]
+        theano.shared(
+            np.random.RandomState(3)
+            .normal(size=shape, scale=0.1)
+            .astype('float32')
+        )
+        for shape in [(inputs, outputs), (outputs,)]
+    ]
     return T.dot(x, weights) + bias, [weights, bias]
 
 
@@ -46,24 +50,38 @@ def network(loss, targets_type):
     parameters += more
     value = loss(scores, t)
     gradients = theano.grad(value, parameters)
-    return [x, t], value, [(parameter, parameter - np.float32(0.01) * gradient)
-                           for parameter, gradient
-                           in zip(parameters, gradients)]
+    return (
+        [x, t],
+        value,
+        [
+            (parameter, parameter - np.float32(0.01) * gradient)
+            for parameter, gradient in zip(parameters, gradients)
+        ],
+    )
 
 
 def main():
     loss = sys.argv[2]
-    _, targets = cases.data_of(cases.Case(
-        loss, cases.GRADIENT, '%dx%d' % (BATCH, OUTPUTS), 'float32'))
+    _, targets = cases.data_of(
+        cases.Case(loss, cases.GRADIENT, '%dx%d' % (BATCH, OUTPUTS), 'float32')
+    )
     begun = time.perf_counter()
-    inputs, value, updates = network(getattr(contender, loss),
-                                     type_of(targets))
+    inputs, value, updates = network(
+        getattr(contender, loss), type_of(targets)
+    )
     built = time.perf_counter()
     function = theano.function(inputs, value, updates=updates)
     compiled = time.perf_counter()
     function(np.zeros((BATCH, INPUTS), 'float32'), targets)  # it works
-    print(json.dumps({'import': imported - start, 'build': built - begun,
-                      'compile': compiled - built}))
+    print(
+        json.dumps(
+            {
+                'import': imported - start,
+                'build': built - begun,
+                'compile': compiled - built,
+            }
+        )
+    )
 
 
 if __name__ == '__main__':

@@ -41,8 +41,14 @@ def fresh_process(contender, loss, cache):
     # blas.ldflags: Theano cannot be imported on Python 3.11 unless it is set
     flags = 'floatX=float32,blas.ldflags=,base_compiledir=' + cache
     output = subprocess.check_output(
-        [sys.executable, os.path.join(HERE, 'compile_once.py'), contender,
-         loss], env=dict(os.environ, THEANO_FLAGS=flags))
+        [
+            sys.executable,
+            os.path.join(HERE, 'compile_once.py'),
+            contender,
+            loss,
+        ],
+        env=dict(os.environ, THEANO_FLAGS=flags),
+    )
     return json.loads(output)
 
 
@@ -54,51 +60,69 @@ def run(losses, rounds):
     dict
         The report, fit for JSON.
     """
-    report = {'date': datetime.date.today().isoformat(), 'cpu': cpu_model(),
-              'rounds': rounds, 'rows': []}
+    report = {
+        'date': datetime.date.today().isoformat(),
+        'cpu': cpu_model(),
+        'rounds': rounds,
+        'rows': [],
+    }
     print('seconds, medians of %d\n' % rounds)
-    print('%-16s %-5s' % ('loss', 'cache') + ''.join(
-        '%14s' % name for name in CONTENDERS + ['ours/plain']))
+    print(
+        '%-16s %-5s' % ('loss', 'cache')
+        + ''.join('%14s' % name for name in CONTENDERS + ['ours/plain'])
+    )
     for loss in losses:
         results = take_turns(loss, rounds)
         for cache in ['cold', 'warm']:
             row = medians(results[cache])
             report['rows'].append(dict(row, loss=loss, cache=cache))
             total = [sum(row[name].values()) for name in CONTENDERS]
-            print('%-16s %-5s%14.2f%14.2f%14.2f' % (
-                loss, cache, total[0], total[1], total[0] / total[1]),
-                flush=True)
+            print(
+                '%-16s %-5s%14.2f%14.2f%14.2f'
+                % (loss, cache, total[0], total[1], total[0] / total[1]),
+                flush=True,
+            )
     return report
 
 
 def take_turns(loss, rounds):
     """All measurements of a loss: a list by cache and contender."""
-    results = {cache: {name: [] for name in CONTENDERS}
-               for cache in ['cold', 'warm']}
+    results = {
+        cache: {name: [] for name in CONTENDERS} for cache in ['cold', 'warm']
+    }
     for number in range(rounds):
         # each is first every other time
-        for name in CONTENDERS[::-1 if number % 2 else 1]:
+        for name in CONTENDERS[:: -1 if number % 2 else 1]:
             with tempfile.TemporaryDirectory() as folder:
                 for cache in ['cold', 'warm']:
                     results[cache][name].append(
-                        fresh_process(name, loss, folder))
+                        fresh_process(name, loss, folder)
+                    )
     return results
 
 
 def medians(results):
     """Medians of each step, by contender."""
-    return {name: {step: statistics.median(turn[step] for turn in turns)
-                   for step in turns[0]}
-            for name, turns in results.items()}
+    return {
+        name: {
+            step: statistics.median(turn[step] for turn in turns)
+            for step in turns[0]
+        }
+        for name, turns in results.items()
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument('--losses', nargs='+', default=LOSSES, choices=LOSSES)
     parser.add_argument('--rounds', type=int, default=3)
-    parser.add_argument('--json', metavar='FILE', default=os.path.join(
-        REPOSITORY, 'docs/benchmarks/compile_time.json'))
+    parser.add_argument(
+        '--json',
+        metavar='FILE',
+        default=os.path.join(REPOSITORY, 'docs/benchmarks/compile_time.json'),
+    )
     options = parser.parse_args()
     write(run(options.losses, options.rounds), options.json)
     print('written to', options.json)

@@ -33,16 +33,24 @@ import table
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(HERE)
-CONTENDERS = ['ours', 'plain_theano', 'torch_eager', 'torch_compile',
-              'jax_jit', 'memory_copy']
+CONTENDERS = [
+    'ours',
+    'plain_theano',
+    'torch_eager',
+    'torch_compile',
+    'jax_jit',
+    'memory_copy',
+]
 SAMPLES = 15
 
 # Differences of the results, relative to the largest: float32 sums of
 # millions, as some form them, are no better.
 TOLERANCE = {'float32': 2e-4, 'float64': 1e-8}
 
-HOW_TO_MEND = ("`make bench` sets up what is needed; --python %s=PATH names "
-               "another interpreter, and --contenders leaves some out.")
+HOW_TO_MEND = (
+    "`make bench` sets up what is needed; --python %s=PATH names "
+    "another interpreter, and --contenders leaves some out."
+)
 
 
 class Failure(Exception):
@@ -51,6 +59,7 @@ class Failure(Exception):
 
 # ---------------------------------------------------------------------------
 # Contenders, each a process
+
 
 class Contender(object):
     """The process of a contender, which worker.py runs in.
@@ -70,19 +79,24 @@ class Contender(object):
     def __init__(self, name, python, threads, cache):
         self.name = name
         if not os.path.exists(python):
-            raise SystemExit("There is no %s, which %s should run in. %s"
-                             % (python, name, HOW_TO_MEND % name))
+            raise SystemExit(
+                "There is no %s, which %s should run in. %s"
+                % (python, name, HOW_TO_MEND % name)
+            )
         self.process = subprocess.Popen(
             [python, os.path.join(HERE, 'worker.py'), name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             universal_newlines=True,
-            env=dict(os.environ, **environment(name, threads, cache)))
+            env=dict(os.environ, **environment(name, threads, cache)),
+        )
 
     def send(self, action, **arguments):
         """Have something begun, without waiting for it."""
         try:
             self.process.stdin.write(
-                json.dumps(dict(arguments, do=action)) + '\n')
+                json.dumps(dict(arguments, do=action)) + '\n'
+            )
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # it has ended: receive tells
@@ -91,9 +105,11 @@ class Contender(object):
         """Wait for what was begun, and return its result."""
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit("%s ended with status %d; what it said is above. "
-                             "%s" % (self.name, self.process.wait(),
-                                     HOW_TO_MEND % self.name))
+            raise SystemExit(
+                "%s ended with status %d; what it said is above. "
+                "%s"
+                % (self.name, self.process.wait(), HOW_TO_MEND % self.name)
+            )
         reply = json.loads(line)
         if 'error' in reply:
             raise Failure(reply['error'])
@@ -127,7 +143,9 @@ def environment(name, threads, cache):
     several = threads > 1
     # blas.ldflags: Theano cannot be imported on Python 3.11 unless it is set
     theano_flags = 'blas.ldflags=,openmp=%s,base_compiledir=%s' % (
-        several, os.path.join(cache, 'theano-' + name))
+        several,
+        os.path.join(cache, 'theano-' + name),
+    )
     return {
         'OMP_NUM_THREADS': str(threads),
         'MKL_NUM_THREADS': str(threads),
@@ -156,6 +174,7 @@ def started(names, pythons, threads, cache):
 # ---------------------------------------------------------------------------
 # One row
 
+
 def time_case(contenders, case, samples):
     """Time a case: prepare all, compare their results, take turns.
 
@@ -175,23 +194,29 @@ def time_case(contenders, case, samples):
     failed = prepare(contenders, case)
     failed.update(compare(without(contenders, failed), case))
     contenders = without(contenders, failed)
-    plans = {name: contender.ask('calibrate')
-             for name, contender in contenders.items()}
+    plans = {
+        name: contender.ask('calibrate')
+        for name, contender in contenders.items()
+    }
     turns = take_turns(contenders, plans, samples)
     for name, results in turns.items():
         seconds = [result['seconds'] for result in results]
         row['seconds'][name] = statistics.median(seconds)
         row['quartiles'][name] = list(np.percentile(seconds, [25, 75]))
         row['cores'][name] = statistics.median(
-            result['cores'] for result in results)
+            result['cores'] for result in results
+        )
         row['calls'][name] = plans[name]['calls']
     row['failed'] = failed
     return row
 
 
 def without(contenders, names):
-    return OrderedDict((name, contender) for name, contender
-                       in contenders.items() if name not in names)
+    return OrderedDict(
+        (name, contender)
+        for name, contender in contenders.items()
+        if name not in names
+    )
 
 
 def prepare(contenders, case):
@@ -224,17 +249,19 @@ def compare(contenders, case):
     failed, reference = {}, None
     with tempfile.TemporaryDirectory() as folder:
         for name, contender in contenders.items():
-            arrays = [np.load(file)
-                      for file in contender.ask('save', folder=folder)]
+            arrays = [
+                np.load(file) for file in contender.ask('save', folder=folder)
+            ]
             if not arrays:
                 continue
             if reference is None:
                 first, reference = name, arrays
             difference = largest_difference(arrays, reference)
             if not difference <= TOLERANCE[case.dtype]:  # NaN is too large
-                failed[name] = ("its result differs from that of %s by %.2g "
-                                "of the largest number in it"
-                                % (first, difference))
+                failed[name] = (
+                    "its result differs from that of %s by %.2g "
+                    "of the largest number in it" % (first, difference)
+                )
     return failed
 
 
@@ -242,8 +269,10 @@ def largest_difference(arrays, references):
     """How far results are from others, relative to the largest number."""
     if [a.shape for a in arrays] != [r.shape for r in references]:
         return float('inf')
-    return max(abs(a - r).max() / max(abs(r).max(), np.finfo(r.dtype).tiny)
-               for a, r in zip(arrays, references))
+    return max(
+        abs(a - r).max() / max(abs(r).max(), np.finfo(r.dtype).tiny)
+        for a, r in zip(arrays, references)
+    )
 
 
 def take_turns(contenders, plans, samples):
@@ -265,14 +294,14 @@ def take_turns(contenders, plans, samples):
     results = {name: [] for name in order}
     for _ in range(samples):
         for name in order:
-            results[name].append(contenders[name].ask('sample',
-                                                      **plans[name]))
+            results[name].append(contenders[name].ask('sample', **plans[name]))
         order = order[1:] + order[:1]
     return results
 
 
 # ---------------------------------------------------------------------------
 # The table
+
 
 def run(options):
     """Time what the options ask for, printing each row when it is done.
@@ -282,11 +311,14 @@ def run(options):
     dict
         The report, fit for JSON.
     """
-    rows = cases.table(options.losses, options.kinds, options.sizes,
-                       options.dtypes)
+    rows = cases.table(
+        options.losses, options.kinds, options.sizes, options.dtypes
+    )
     if not rows:
-        raise SystemExit("no such case: row-wise losses need sizes such as "
-                         "256x1000, and accuracies have no gradient")
+        raise SystemExit(
+            "no such case: row-wise losses need sizes such as "
+            "256x1000, and accuracies have no gradient"
+        )
     report = {
         'date': datetime.date.today().isoformat(),
         'cpu': cpu_model(),
@@ -300,13 +332,18 @@ def run(options):
     }
     print(table.heading(report), end='\n\n')
     for threads in options.threads:
-        with started(options.contenders, options.python, threads,
-                     options.cache) as contenders:
-            report['versions'] = {name: contender.ask('versions') for
-                                  name, contender in contenders.items()}
+        with started(
+            options.contenders, options.python, threads, options.cache
+        ) as contenders:
+            report['versions'] = {
+                name: contender.ask('versions')
+                for name, contender in contenders.items()
+            }
             for case in rows:
-                row = dict(time_case(contenders, case, options.samples),
-                           threads=threads)
+                row = dict(
+                    time_case(contenders, case, options.samples),
+                    threads=threads,
+                )
                 report['rows'].append(row)
                 print(table.line(report, row), flush=True)
     return report
@@ -334,30 +371,49 @@ def write(report, filename):
 def parse(arguments):
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
 
     def subset(name, choices):
-        parser.add_argument('--' + name, nargs='+', metavar=name.upper(),
-                            choices=choices, default=choices,
-                            help='some of ' + ', '.join(choices))
+        parser.add_argument(
+            '--' + name,
+            nargs='+',
+            metavar=name.upper(),
+            choices=choices,
+            default=choices,
+            help='some of ' + ', '.join(choices),
+        )
 
     subset('losses', list(cases.LOSSES))
     subset('kinds', cases.KINDS)
     subset('dtypes', cases.DTYPES)
     subset('contenders', CONTENDERS)
-    parser.add_argument('--sizes', nargs='+', metavar='SIZE', type=size,
-                        help='any, such as %s' % ', '.join(cases.SIZES))
+    parser.add_argument(
+        '--sizes',
+        nargs='+',
+        metavar='SIZE',
+        type=size,
+        help='any, such as %s' % ', '.join(cases.SIZES),
+    )
     parser.add_argument('--threads', nargs='+', type=int, default=[1, 2])
     parser.add_argument('--samples', type=int, default=SAMPLES)
-    parser.add_argument('--quick', action='store_true',
-                        help='3 samples: to see that it works')
-    parser.add_argument('--python', action='append', default=[],
-                        metavar='CONTENDER=PATH',
-                        help="the interpreter of a contender, if not this "
-                             "one (for JAX: .bench/jax/bin/python)")
-    parser.add_argument('--cache', metavar='FOLDER',
-                        default=os.path.join(REPOSITORY, '.bench'),
-                        help='for what is compiled (default: .bench)')
+    parser.add_argument(
+        '--quick', action='store_true', help='3 samples: to see that it works'
+    )
+    parser.add_argument(
+        '--python',
+        action='append',
+        default=[],
+        metavar='CONTENDER=PATH',
+        help="the interpreter of a contender, if not this "
+        "one (for JAX: .bench/jax/bin/python)",
+    )
+    parser.add_argument(
+        '--cache',
+        metavar='FOLDER',
+        default=os.path.join(REPOSITORY, '.bench'),
+        help='for what is compiled (default: .bench)',
+    )
     parser.add_argument('--json', metavar='FILE')
     options = parser.parse_args(arguments)
     if options.json is None:
@@ -378,12 +434,22 @@ def size(text):
 
 def default_file(parser, options):
     """The file in the documentation for the full table, else one aside."""
-    parts = ['losses', 'kinds', 'dtypes', 'contenders', 'sizes', 'threads',
-             'samples', 'quick']
-    full = all(getattr(options, part) == parser.get_default(part)
-               for part in parts)
-    return os.path.join(REPOSITORY, 'docs/benchmarks/cpu.json' if full
-                        else '.bench/cpu.json')
+    parts = [
+        'losses',
+        'kinds',
+        'dtypes',
+        'contenders',
+        'sizes',
+        'threads',
+        'samples',
+        'quick',
+    ]
+    full = all(
+        getattr(options, part) == parser.get_default(part) for part in parts
+    )
+    return os.path.join(
+        REPOSITORY, 'docs/benchmarks/cpu.json' if full else '.bench/cpu.json'
+    )
 
 
 def interpreters(parser, options):
@@ -393,8 +459,10 @@ def interpreters(parser, options):
     for pair in options.python:
         name, equals, path = pair.partition('=')
         if name not in CONTENDERS or not equals:
-            parser.error("--python takes CONTENDER=PATH with a contender of "
-                         "%s, got %r" % (', '.join(CONTENDERS), pair))
+            parser.error(
+                "--python takes CONTENDER=PATH with a contender of "
+                "%s, got %r" % (', '.join(CONTENDERS), pair)
+            )
         pythons[name] = path
     return pythons
 

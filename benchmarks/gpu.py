@@ -33,12 +33,15 @@ WARM_UP = 3
 # ---------------------------------------------------------------------------
 # In the process of a contender: a function that runs a case to its end
 
+
 def theano_call(module):
     """A contender that uses Theano, with all its arrays on the device."""
+
     def prepare(case, scores, targets):
         import lasagne_objectives  # noqa: F401 (before theano)
         import importlib
         import theano
+
         formulas = importlib.import_module('contenders.' + module)
         z, t = theano.shared(scores), theano.shared(targets)
         outputs = [getattr(formulas, case.loss)(z, t)]
@@ -59,8 +62,10 @@ def torch_call(case, scores, targets):
     """PyTorch on its card."""
     import torch
     from contenders import torch_functions
+
     function = torch_functions.call_of(
-        torch_functions.FORMULAS[case.loss], case, scores, targets, 'cuda')
+        torch_functions.FORMULAS[case.loss], case, scores, targets, 'cuda'
+    )
 
     def call():
         function()
@@ -74,6 +79,7 @@ def copy_call(case, scores, targets):
     import lasagne_objectives  # noqa: F401 (before theano)
     import pygpu
     from theano.gpuarray.type import get_context
+
     half = cases.bytes_moved(case, scores, targets) // 2
     source = pygpu.zeros((half // 4,), 'float32', context=get_context(None))
     target = source.copy()
@@ -85,9 +91,12 @@ def copy_call(case, scores, targets):
     return call
 
 
-PREPARE = {'ours': theano_call('ours'),
-           'plain_theano': theano_call('plain_theano'),
-           'torch': torch_call, 'copy': copy_call}
+PREPARE = {
+    'ours': theano_call('ours'),
+    'plain_theano': theano_call('plain_theano'),
+    'torch': torch_call,
+    'copy': copy_call,
+}
 
 
 def measure(contender, case):
@@ -106,6 +115,7 @@ def measure(contender, case):
 # ---------------------------------------------------------------------------
 # In the process that asks
 
+
 def ask(contender, case):
     """Seconds of a contender, measured in another process; None if it fails.
 
@@ -114,9 +124,11 @@ def ask(contender, case):
     request = json.dumps([contender, case._asdict()])
     answer = subprocess.run(
         [sys.executable, os.path.abspath(__file__), '--measure', request],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        universal_newlines=True, env=dict({'OMP_NUM_THREADS': '1'},
-                                          **os.environ))
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env=dict({'OMP_NUM_THREADS': '1'}, **os.environ),
+    )
     if answer.returncode != 0:
         return None
     return float(answer.stdout.split()[-1])
@@ -126,26 +138,33 @@ def device():
     """What the device calls itself."""
     import lasagne_objectives  # noqa: F401 (before theano)
     import theano
+
     if theano.config.device == 'cpu':
-        raise SystemExit("No GPU: set THEANO_FLAGS=device=cuda or, for "
-                         "OpenCL, device=opencl0:0.")
+        raise SystemExit(
+            "No GPU: set THEANO_FLAGS=device=cuda or, for "
+            "OpenCL, device=opencl0:0."
+        )
     from theano.gpuarray.type import get_context
+
     return '%s (%s)' % (get_context(None).devname, theano.config.device)
 
 
 def line(case, seconds):
     """A row of the table, in milliseconds; a dash for what failed."""
     words = ['%-16s %-14s %9s' % (case.loss, case.kind, case.size)]
-    words += ['%9s' % ('-' if seconds[name] is None
-                       else '%.3f' % (1e3 * seconds[name]))
-              for name in CONTENDERS]
+    words += [
+        '%9s'
+        % ('-' if seconds[name] is None else '%.3f' % (1e3 * seconds[name]))
+        for name in CONTENDERS
+    ]
     return ' '.join(words)
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--losses', nargs='+', choices=cases.LOSSES,
-                        default=list(cases.LOSSES))
+    parser.add_argument(
+        '--losses', nargs='+', choices=cases.LOSSES, default=list(cases.LOSSES)
+    )
     parser.add_argument('--sizes', nargs='+', default=SIZES)
     parser.add_argument('--measure', help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -153,14 +172,23 @@ def main(arguments=None):
         contender, case = json.loads(options.measure)
         print(measure(contender, cases.Case(**case)))
         return
-    print('%s; %s; medians of %d, in ms\n' % (
-        device(), datetime.date.today(), SAMPLES))
-    print(' '.join(['%-16s %-14s %9s' % ('loss', 'what', 'size')] +
-                   ['%9s' % name[:9] for name in CONTENDERS]))
-    for case in cases.table(options.losses, cases.KINDS, options.sizes,
-                            ['float32']):
-        print(line(case, {name: ask(name, case) for name in CONTENDERS}),
-              flush=True)
+    print(
+        '%s; %s; medians of %d, in ms\n'
+        % (device(), datetime.date.today(), SAMPLES)
+    )
+    print(
+        ' '.join(
+            ['%-16s %-14s %9s' % ('loss', 'what', 'size')]
+            + ['%9s' % name[:9] for name in CONTENDERS]
+        )
+    )
+    for case in cases.table(
+        options.losses, cases.KINDS, options.sizes, ['float32']
+    ):
+        print(
+            line(case, {name: ask(name, case) for name in CONTENDERS}),
+            flush=True,
+        )
 
 
 if __name__ == '__main__':

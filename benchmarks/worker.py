@@ -35,8 +35,9 @@ class Worker(object):
 
     def versions(self):
         """Python's version and those of what the contender uses."""
-        return dict(self.contender.versions(), Python='%d.%d.%d'
-                    % sys.version_info[:3])
+        return dict(
+            self.contender.versions(), Python='%d.%d.%d' % sys.version_info[:3]
+        )
 
     def prepare(self, case):
         """Make the data, compile, and call once."""
@@ -58,8 +59,10 @@ class Worker(object):
         warm_up = int(math.ceil(WARM_UP_SECONDS / seconds))
         if seconds > 10 * WARM_UP_SECONDS:
             warm_up = 0  # such a call warms itself up
-        return {'calls': int(math.ceil(SAMPLE_SECONDS / seconds)),
-                'warm_up': warm_up}
+        return {
+            'calls': int(math.ceil(SAMPLE_SECONDS / seconds)),
+            'warm_up': warm_up,
+        }
 
     def sample(self, calls, warm_up=0):
         """Seconds of a call, and how many cores it kept busy."""
@@ -70,8 +73,10 @@ class Worker(object):
         for _ in range(calls):
             call()
         seconds = time.perf_counter() - start
-        return {'seconds': seconds / calls,
-                'cores': (time.process_time() - cpu) / seconds}
+        return {
+            'seconds': seconds / calls,
+            'cores': (time.process_time() - cpu) / seconds,
+        }
 
 
 def serve(worker, requests, replies):

@@ -38,6 +38,7 @@ def visit_display(writer, node):
 
 
 def setup(app):
-    app.add_html_math_renderer('mathml', (visit_inline, None),
-                               (visit_display, None))
+    app.add_html_math_renderer(
+        'mathml', (visit_inline, None), (visit_display, None)
+    )
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

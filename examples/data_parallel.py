@@ -17,7 +17,10 @@ from mpi4py import MPI
 
 from digits import build_network, load_data
 from lasagne_objectives import (
-    aggregate, categorical_accuracy, categorical_crossentropy)
+    aggregate,
+    categorical_accuracy,
+    categorical_crossentropy,
+)
 
 MODES = ['mean', 'sum', 'normalized_sum']
 
@@ -29,8 +32,10 @@ def all_reduce(comm, arrays):
     sums = np.concatenate([np.ravel(array) for array in arrays]).astype(float)
     comm.Allreduce(MPI.IN_PLACE, sums)
     ends = np.cumsum([np.size(array) for array in arrays])
-    return [part.reshape(np.shape(array)).astype(array.dtype)
-            for part, array in zip(np.split(sums, ends[:-1]), arrays)]
+    return [
+        part.reshape(np.shape(array)).astype(array.dtype)
+        for part, array in zip(np.split(sums, ends[:-1]), arrays)
+    ]
 
 
 def compile_functions(network, learning_rate):
@@ -38,8 +43,9 @@ def compile_functions(network, learning_rate):
     images, labels = T.matrix('images'), T.ivector('labels')
     weights = T.vector('weights')
     # Dropout would drop other units for each number of ranks.
-    predictions = lasagne.layers.get_output(network, images,
-                                            deterministic=True)
+    predictions = lasagne.layers.get_output(
+        network, images, deterministic=True
+    )
     loss = categorical_crossentropy(predictions, labels)
     right = categorical_accuracy(predictions, labels)
 
@@ -51,11 +57,15 @@ def compile_functions(network, learning_rate):
     train = theano.function([images, labels, weights], sums)
 
     gradients = [param.type() for param in params]
-    update = theano.function(gradients, updates=lasagne.updates.adam(
-        gradients, params, learning_rate))
+    update = theano.function(
+        gradients,
+        updates=lasagne.updates.adam(gradients, params, learning_rate),
+    )
 
-    measure = theano.function([images, labels], [
-        aggregate(loss, mode='sum'), aggregate(right, mode='sum'), loss.size])
+    measure = theano.function(
+        [images, labels],
+        [aggregate(loss, mode='sum'), aggregate(right, mode='sum'), loss.size],
+    )
     return train, update, measure
 
 
@@ -67,8 +77,12 @@ def train_step(comm, train, update, shard, mode):
     """
     total, count, weight, *gradients = all_reduce(comm, train(*shard))
     divisor = {'mean': count, 'sum': 1, 'normalized_sum': weight}[mode]
-    update(*[(gradient / divisor).astype(gradient.dtype)
-             for gradient in gradients])
+    update(
+        *[
+            (gradient / divisor).astype(gradient.dtype)
+            for gradient in gradients
+        ]
+    )
     return total / divisor
 
 
@@ -114,14 +128,16 @@ def main():
         order = rng.permutation(len(labels))
         losses = []
         for start in range(0, len(order), options.batch_size):
-            mine = share(order[start:start + options.batch_size])
+            mine = share(order[start : start + options.batch_size])
             shard = images[mine], labels[mine], weights[mine]
-            losses.append(train_step(comm, train, update, shard,
-                                     options.mode))
+            losses.append(train_step(comm, train, update, shard, options.mode))
         results = np.mean(losses), *measure_all(validation)
         if comm.rank == 0:
-            print('epoch %2d: train loss %.4f, validation loss %.4f, '
-                  'top-1 %.3f' % (epoch + 1, *results), flush=True)
+            print(
+                'epoch %2d: train loss %.4f, validation loss %.4f, '
+                'top-1 %.3f' % (epoch + 1, *results),
+                flush=True,
+            )
 
     accuracy = measure_all(test)[1]
     if comm.rank == 0:

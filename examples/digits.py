@@ -27,9 +27,13 @@ LOSSES = {
     'categorical_crossentropy': (softmax, objectives.categorical_crossentropy),
     'multiclass_hinge_loss': (linear, objectives.multiclass_hinge_loss),
     'binary_crossentropy': (
-        sigmoid, with_one_hot(objectives.binary_crossentropy)),
+        sigmoid,
+        with_one_hot(objectives.binary_crossentropy),
+    ),
     'binary_hinge_loss': (
-        linear, with_one_hot(objectives.binary_hinge_loss, log_odds=True)),
+        linear,
+        with_one_hot(objectives.binary_hinge_loss, log_odds=True),
+    ),
     'squared_error': (linear, with_one_hot(objectives.squared_error)),
     'huber_loss': (linear, with_one_hot(objectives.huber_loss)),
 }
@@ -40,8 +44,10 @@ def load_data(rng):
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype(theano.config.floatX)
     order = rng.permutation(len(labels))
-    return [(images[part], labels[part].astype('int32'))
-            for part in np.split(order, [1000, 1400])]
+    return [
+        (images[part], labels[part].astype('int32'))
+        for part in np.split(order, [1000, 1400])
+    ]
 
 
 def build_network(nonlinearity):
@@ -65,8 +71,12 @@ def compile_functions(loss_name, learning_rate):
     # the same without dropout
     outputs = lasagne.layers.get_output(network, images, deterministic=True)
     loss = objectives.aggregate(loss_function(outputs, labels))
-    top1, top3 = [objectives.aggregate(objectives.categorical_accuracy(
-        outputs, labels, top_k=k)) for k in (1, 3)]
+    top1, top3 = [
+        objectives.aggregate(
+            objectives.categorical_accuracy(outputs, labels, top_k=k)
+        )
+        for k in (1, 3)
+    ]
     measure = theano.function([images, labels], [loss, top1, top3])
     return train, measure
 
@@ -89,8 +99,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--epochs', type=int, default=40)
     parser.add_argument('--batch-size', type=int, default=50)
-    parser.add_argument('--loss', choices=sorted(LOSSES),
-                        default='categorical_crossentropy')
+    parser.add_argument(
+        '--loss', choices=sorted(LOSSES), default='categorical_crossentropy'
+    )
     parser.add_argument('--learning-rate', type=float, default=0.002)
     parser.add_argument('--seed', type=int, default=1)
     options = parser.parse_args()
@@ -103,12 +114,16 @@ def main():
     history = []
     for epoch in trange(options.epochs, desc='training', unit='epoch'):
         order = rng.permutation(len(labels))
-        batches = [order[start:start + options.batch_size]
-                   for start in range(0, len(order), options.batch_size)]
+        batches = [
+            order[start : start + options.batch_size]
+            for start in range(0, len(order), options.batch_size)
+        ]
         train_loss = np.mean([train(images[b], labels[b]) for b in batches])
         history.append((train_loss, *measure(*validation)))
-        tqdm.write('epoch %2d: train loss %.4f, validation loss %.4f, '
-                   'top-1 %.3f, top-3 %.3f' % (epoch + 1, *history[-1]))
+        tqdm.write(
+            'epoch %2d: train loss %.4f, validation loss %.4f, '
+            'top-1 %.3f, top-3 %.3f' % (epoch + 1, *history[-1])
+        )
 
     print('test accuracy: top-1 %.3f, top-3 %.3f' % tuple(measure(*test)[1:]))
     save_picture('digits.png', history)

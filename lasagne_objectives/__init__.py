@@ -21,11 +21,20 @@ if not is_starting():
     import lasagne_objectives.kernels.gpu
     import lasagne_objectives.kernels.merge  # noqa: F401
     from lasagne_objectives.objectives import (
-        aggregate, binary_accuracy, binary_crossentropy, binary_hinge_loss,
-        categorical_accuracy, categorical_crossentropy, huber_loss,
-        multiclass_hinge_loss, squared_error)
+        aggregate,
+        binary_accuracy,
+        binary_crossentropy,
+        binary_hinge_loss,
+        categorical_accuracy,
+        categorical_crossentropy,
+        huber_loss,
+        multiclass_hinge_loss,
+        squared_error,
+    )
     from lasagne_objectives.replacement import (  # noqa: F401
-        install, uninstall)
+        install,
+        uninstall,
+    )
 
 __all__ = [
     'binary_crossentropy',

@@ -14,7 +14,9 @@ import theano.tensor as T
 from theano.tensor.elemwise import DimShuffle
 
 from lasagne_objectives.kernels.elementwise import (
-    cast_both_ways, is_cast_both_ways)
+    cast_both_ways,
+    is_cast_both_ways,
+)
 from lasagne_objectives.kernels.match_shapes import match_shapes
 from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
 from lasagne_objectives.kernels.top_class import top_class
@@ -22,6 +24,7 @@ from lasagne_objectives.kernels.top_class import top_class
 
 # ---------------------------------------------------------------------------
 # Tensors and their types
+
 
 def _is_number(value):
     """Whether `value` is a real Python number or a NumPy one without axes.
@@ -36,19 +39,25 @@ def _is_number(value):
 
 def as_tensor(function, name, value):
     """Turn an argument into a Theano tensor, or say why it cannot be one."""
-    refusal = ("%s: %s must be a real numeric tensor (a Theano variable, a "
-               "shared variable, a NumPy array or a number), got %s"
-               % (function, name, _describe(value)))
+    refusal = (
+        "%s: %s must be a real numeric tensor (a Theano variable, a "
+        "shared variable, a NumPy array or a number), got %s"
+        % (function, name, _describe(value))
+    )
     if value is None:
         raise TypeError(refusal)
     try:
         tensor = T.as_tensor_variable(value)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise TypeError("%s; Theano says: %s" % (refusal, error)) from error
-    if (not isinstance(tensor.type, T.TensorType) or
-            tensor.dtype not in T.discrete_dtypes + T.float_dtypes):
-        raise TypeError("%s; convert it to a dense array of integers, bools "
-                        "or real floats first" % refusal)
+    if (
+        not isinstance(tensor.type, T.TensorType)
+        or tensor.dtype not in T.discrete_dtypes + T.float_dtypes
+    ):
+        raise TypeError(
+            "%s; convert it to a dense array of integers, bools "
+            "or real floats first" % refusal
+        )
     return tensor
 
 
@@ -73,15 +82,20 @@ def float_type(*operands):
     Integers, bools and bare numbers never widen it; different float types
     combine as Theano combines them; without any float it is ``floatX``.
     """
-    types = [np.dtype(value.dtype).name for value in operands
-             if not _is_number(value) and not is_integer(value)]
+    types = [
+        np.dtype(value.dtype).name
+        for value in operands
+        if not _is_number(value) and not is_integer(value)
+    ]
     return theano.scalar.upcast(*types) if types else theano.config.floatX
 
 
 def _as_operands(function, **arguments):
     """Tensors for all `arguments`, numbers staying what they are."""
-    return [value if _is_number(value) else as_tensor(function, name, value)
-            for name, value in arguments.items()]
+    return [
+        value if _is_number(value) else as_tensor(function, name, value)
+        for name, value in arguments.items()
+    ]
 
 
 def _to_type(value, dtype):
@@ -102,6 +116,7 @@ def _to_working_type(value, dtype):
 # ---------------------------------------------------------------------------
 # Shapes
 
+
 def _static_shape(tensor):
     """Lengths known while building: of constants, and broadcastable axes.
 
@@ -112,8 +127,9 @@ def _static_shape(tensor):
     op = getattr(tensor.owner, 'op', None)
     if isinstance(op, DimShuffle):
         source = _static_shape(tensor.owner.inputs[0])
-        return tuple(1 if axis == 'x' else source[axis]
-                     for axis in op.new_order)
+        return tuple(
+            1 if axis == 'x' else source[axis] for axis in op.new_order
+        )
     if is_cast_both_ways(tensor):
         return _static_shape(tensor.owner.inputs[0])
     return tuple(1 if one else None for one in tensor.broadcastable)
@@ -123,9 +139,20 @@ def _refuse_shapes(function, names, tensors):
     shapes = [_static_shape(tensor) for tensor in tensors]
     raise ValueError(
         "%s: the shapes of %s do not fit: got %s"
-        % (function, ' and '.join(names),
-           ' and '.join(str(tuple(_Unknown() if length is None else length
-                                  for length in shape)) for shape in shapes)))
+        % (
+            function,
+            ' and '.join(names),
+            ' and '.join(
+                str(
+                    tuple(
+                        _Unknown() if length is None else length
+                        for length in shape
+                    )
+                )
+                for shape in shapes
+            ),
+        )
+    )
 
 
 class _Unknown:
@@ -138,8 +165,10 @@ class _Unknown:
 def _broadcast_together(*tensors):
     """Whether the lengths known while building can be broadcast together."""
     shapes = [_static_shape(tensor) for tensor in tensors]
-    return all(len(set(lengths) - {None, 1}) <= 1
-               for lengths in zip(*[shape[::-1] for shape in shapes]))
+    return all(
+        len(set(lengths) - {None, 1}) <= 1
+        for lengths in zip(*[shape[::-1] for shape in shapes])
+    )
 
 
 def _length_one_axes(tensor):
@@ -162,8 +191,9 @@ def _follow_column(leader, follower):
     if follower.ndim == leader.ndim + 1:
         ones = _length_one_axes(follower)
         if len(ones) == 1:
-            return follower.dimshuffle([axis for axis in range(follower.ndim)
-                                        if axis != ones[0]])
+            return follower.dimshuffle(
+                [axis for axis in range(follower.ndim) if axis != ones[0]]
+            )
     return follower
 
 
@@ -212,8 +242,9 @@ def elementwise(function, **arguments):
     """
     operands = _as_operands(function, **arguments)
     dtype = float_type(*operands)
-    predictions, targets = [_to_working_type(value, dtype)
-                            for value in operands]
+    predictions, targets = [
+        _to_working_type(value, dtype) for value in operands
+    ]
     aligned = _follow_column(predictions, targets)
     if not _broadcast_together(predictions, aligned):
         _refuse_shapes(function, list(arguments), [predictions, targets])
@@ -225,13 +256,14 @@ def beside(function, name, value, other, dtype):
 
     It takes the float type of the other operands and never widens it.
     """
-    value, = _as_operands(function, **{name: value})
+    (value,) = _as_operands(function, **{name: value})
     value = _to_working_type(value, dtype)
     if value.ndim > other.ndim:
         raise ValueError(
             "%s: %s must be a scalar or broadcast against a tensor of %d "
-            "dimensions, got %d dimensions" % (function, name, other.ndim,
-                                               value.ndim))
+            "dimensions, got %d dimensions"
+            % (function, name, other.ndim, value.ndim)
+        )
     if not _broadcast_together(value, other):
         _refuse_shapes(function, [name, 'predictions'], [value, other])
     return value
@@ -243,12 +275,14 @@ def margin(function, delta, other, dtype):
         raise TypeError(
             "%s: delta must be a number or a numeric tensor, not a bool, got "
             "%s; in older code this position held `binary`: pass it by name"
-            % (function, _describe(delta)))
+            % (function, _describe(delta))
+        )
     return beside(function, 'delta', delta, other, dtype)
 
 
 # ---------------------------------------------------------------------------
 # Classes
+
 
 def class_axis(function, axis, ndim):
     """Which axis of `ndim` holds the classes, counted from the front."""
@@ -260,7 +294,8 @@ def class_axis(function, axis, ndim):
         raise ValueError(
             "%s: axis must be an integer that names an axis of the "
             "predictions, which have %d dimension%s, got %r"
-            % (function, ndim, '' if ndim == 1 else 's', axis))
+            % (function, ndim, '' if ndim == 1 else 's', axis)
+        )
     return index % ndim
 
 
@@ -277,14 +312,17 @@ def categorical(function, predictions, targets, axis):
     dtype : str
         The type of the result.
     """
-    predictions, targets = _as_operands(function, predictions=predictions,
-                                        targets=targets)
+    predictions, targets = _as_operands(
+        function, predictions=predictions, targets=targets
+    )
     dtype = float_type(predictions)
     if _is_number(targets):
         targets = T.constant(targets)
     if getattr(predictions, 'ndim', 0) < 1:
-        raise TypeError("%s: rank mismatch: predictions must have a class "
-                        "axis, got a scalar" % function)
+        raise TypeError(
+            "%s: rank mismatch: predictions must have a class "
+            "axis, got a scalar" % function
+        )
     axis = class_axis(function, axis, predictions.ndim)
     if targets.ndim == predictions.ndim:
         dtype = float_type(predictions, targets)
@@ -297,8 +335,14 @@ def categorical(function, predictions, targets, axis):
             "%s: rank mismatch: for predictions of %d dimensions, targets "
             "must be integers of %d dimensions (class indices) or have %d "
             "dimensions (a value per class), got %d dimensions"
-            % (function, predictions.ndim, predictions.ndim - 1,
-               predictions.ndim, targets.ndim))
+            % (
+                function,
+                predictions.ndim,
+                predictions.ndim - 1,
+                predictions.ndim,
+                targets.ndim,
+            )
+        )
     return _to_working_type(predictions, dtype), targets, axis, dtype
 
 
@@ -306,8 +350,9 @@ def _check_equal(function, predictions, targets, expected):
     """Refuse constants whose shapes differ where they must be equal."""
     for known, length in zip(expected, _static_shape(targets)):
         if None not in (known, length) and known != length:
-            _refuse_shapes(function, ['predictions', 'targets'],
-                           [predictions, targets])
+            _refuse_shapes(
+                function, ['predictions', 'targets'], [predictions, targets]
+            )
 
 
 def _dense_targets(function, predictions, targets, axis):
@@ -315,7 +360,8 @@ def _dense_targets(function, predictions, targets, axis):
         raise ValueError(
             "%s: targets have length 1 along the class axis %d and the "
             "predictions have not: for a column of class indices, drop that "
-            "axis (targets.flatten() or targets[:, 0])" % (function, axis))
+            "axis (targets.flatten() or targets[:, 0])" % (function, axis)
+        )
     _check_equal(function, predictions, targets, _static_shape(predictions))
     # Theano would broadcast a static length 1; targets never are.
     return same_pattern(targets, predictions.broadcastable)
@@ -327,9 +373,14 @@ def _class_indices(function, predictions, targets, axis):
             "%s: targets of one dimension less than the predictions are "
             "class indices and must be integers, got %s; cast them to an "
             "integer type, as in targets.astype('int32')"
-            % (function, targets.dtype))
-    _check_equal(function, predictions, targets,
-                 without(_static_shape(predictions), axis))
+            % (function, targets.dtype)
+        )
+    _check_equal(
+        function,
+        predictions,
+        targets,
+        without(_static_shape(predictions), axis),
+    )
     return same_pattern(targets, without(predictions.broadcastable, axis))
 
 
@@ -361,8 +412,11 @@ def row_classes(targets, predictions, axis):
 def rank_limit(function, top_k):
     """Check `top_k`: an integer of at least 1, or a symbolic one."""
     if isinstance(top_k, theano.Variable):
-        if (isinstance(top_k.type, (T.TensorType, theano.scalar.Scalar)) and
-                top_k.ndim == 0 and top_k.dtype in T.integer_dtypes):
+        if (
+            isinstance(top_k.type, (T.TensorType, theano.scalar.Scalar))
+            and top_k.ndim == 0
+            and top_k.dtype in T.integer_dtypes
+        ):
             return top_k
     elif not isinstance(top_k, (bool, np.bool_)):
         try:
@@ -372,11 +426,13 @@ def rank_limit(function, top_k):
             pass
     raise ValueError(
         "%s: top_k must be an integer of at least 1 or a symbolic integer "
-        "scalar, got %s" % (function, _describe(top_k)))
+        "scalar, got %s" % (function, _describe(top_k))
+    )
 
 
 # ---------------------------------------------------------------------------
 # Aggregation
+
 
 def weighted(loss, weights):
     """Prepare a loss and its weights (or None) for aggregation.
@@ -384,12 +440,13 @@ def weighted(loss, weights):
     Floats stay as they are, so that the graph is the one that a user would
     have written; only integers, bools and numbers are cast.
     """
-    loss, = _as_operands('aggregate', loss=loss)
+    (loss,) = _as_operands('aggregate', loss=loss)
     if weights is not None:
-        weights, = _as_operands('aggregate', weights=weights)
+        (weights,) = _as_operands('aggregate', weights=weights)
     if _is_number(loss) or is_integer(loss):
-        loss = _to_type(loss, float_type(*[w for w in [weights]
-                                           if w is not None]))
+        loss = _to_type(
+            loss, float_type(*[w for w in [weights] if w is not None])
+        )
     if weights is None:
         return loss, None
     if _is_number(weights) or is_integer(weights):
@@ -399,7 +456,8 @@ def weighted(loss, weights):
         raise ValueError(
             "aggregate: weights must not have more dimensions than the loss, "
             "got %d and %d; sum or flatten the weights' further axes first"
-            % (weights.ndim, loss.ndim))
+            % (weights.ndim, loss.ndim)
+        )
     if not _broadcast_together(loss, weights):
         _refuse_shapes('aggregate', ['loss', 'weights'], [loss, given])
     return loss, weights

@@ -57,7 +57,8 @@ def prepare_theano():
             "theano was imported before lasagne_objectives, which failed "
             "because NumPy %s has no blas_opt_info, and cannot be tried again "
             "in the same process. Start Python anew and import "
-            "lasagne_objectives first." % np.__version__)
+            "lasagne_objectives first." % np.__version__
+        )
     # At the front, for a '#' makes Theano ignore the rest of its flags.
     flags = ['blas.ldflags=' + find_blas(), os.environ.get('THEANO_FLAGS', '')]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
@@ -193,8 +194,9 @@ def links(compiler, flags):
         program = os.path.join(folder, 'program.exe')  # the name Windows needs
         with open(source, 'w') as file:
             file.write(BLAS_PROGRAM)
-        return (succeeds([compiler, source, '-o', program] + flags) and
-                succeeds([program]))
+        return succeeds(
+            [compiler, source, '-o', program] + flags
+        ) and succeeds([program])
 
 
 def succeeds(command):
@@ -210,8 +212,12 @@ def succeeds(command):
     bool
     """
     try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode == 0
+        return (
+            subprocess.run(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ).returncode
+            == 0
+        )
     except OSError:
         # There is no such program, or none may be run from that folder, as
         # some administrators decide for temporary files.

@@ -29,11 +29,18 @@ class Transfer(namedtuple('Transfer', 'kind variable node')):
 
     def __str__(self):
         return '%s: %s, of type %s, by %s' % (
-            self.kind, self.variable, self.variable.type, self.node.op)
+            self.kind,
+            self.variable,
+            self.variable.type,
+            self.node.op,
+        )
 
 
-_MOVES = {'GpuFromHost': 'to the GPU', 'HostFromGpu': 'to the host',
-          'GpuToGpu': 'between GPUs'}
+_MOVES = {
+    'GpuFromHost': 'to the GPU',
+    'HostFromGpu': 'to the host',
+    'GpuToGpu': 'between GPUs',
+}
 
 
 def transfers(function):
@@ -84,10 +91,11 @@ def _transfers(fgraph):
 
 def _works_on_host(node):
     """Whether a node reads an array on the host, and nothing on the GPU."""
-    return (not isinstance(node.op, (theano.compile.Shape,
-                                     theano.compile.Shape_i)) and
-            any(_is_data(variable) for variable in node.inputs) and
-            not any(_is_on_gpu(v) for v in node.inputs + node.outputs))
+    return (
+        not isinstance(node.op, (theano.compile.Shape, theano.compile.Shape_i))
+        and any(_is_data(variable) for variable in node.inputs)
+        and not any(_is_on_gpu(v) for v in node.inputs + node.outputs)
+    )
 
 
 def _is_on_gpu(variable):
@@ -100,9 +108,11 @@ def _is_data(variable):
 
     Constants are none: they are where they are needed from the start.
     """
-    return (getattr(variable, 'ndim', 0) > 0 and
-            not isinstance(variable, theano.Constant) and
-            not _is_lengths(variable))
+    return (
+        getattr(variable, 'ndim', 0) > 0
+        and not isinstance(variable, theano.Constant)
+        and not _is_lengths(variable)
+    )
 
 
 def _is_lengths(variable):
@@ -111,6 +121,9 @@ def _is_lengths(variable):
         return False
     if isinstance(variable.owner.op, (theano.compile.Shape, MakeVector)):
         return True
-    arrays = [source for source in variable.owner.inputs
-              if getattr(source, 'ndim', 0) > 0]
+    arrays = [
+        source
+        for source in variable.owner.inputs
+        if getattr(source, 'ndim', 0) > 0
+    ]
     return arrays != [] and not any(map(_is_data, arrays))

@@ -18,12 +18,19 @@ from theano.tensor.nnet.nnet import LogSoftmax, Softmax, SoftmaxWithBias
 from theano.tensor.nnet.sigm import ScalarSigmoid
 from theano.tensor.opt import MakeVector
 from theano.tensor.subtensor import (
-    AdvancedBooleanSubtensor, AdvancedSubtensor, AdvancedSubtensor1,
-    Subtensor, get_idx_list)
+    AdvancedBooleanSubtensor,
+    AdvancedSubtensor,
+    AdvancedSubtensor1,
+    Subtensor,
+    get_idx_list,
+)
 from theano.tensor.type_other import NoneConst, SliceConstant, SliceType
 
 from lasagne_objectives.kernels.elementwise import (
-    CastBothWays, cast_both_ways, sigmoid_crossentropy)
+    CastBothWays,
+    cast_both_ways,
+    sigmoid_crossentropy,
+)
 from lasagne_objectives.kernels.rows import along_axis, same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
@@ -53,9 +60,16 @@ def find(variable):
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    return _behind_moves(variable, (_sigmoid, _inverse_of_one_plus_exp,
-                                    _softmax, _normalized_exp,
-                                    _exp_of_log_softmax))
+    return _behind_moves(
+        variable,
+        (
+            _sigmoid,
+            _inverse_of_one_plus_exp,
+            _softmax,
+            _normalized_exp,
+            _exp_of_log_softmax,
+        ),
+    )
 
 
 def logits(found):
@@ -66,8 +80,7 @@ def logits(found):
 def log_probabilities(found):
     """The logarithm of what was looked at."""
     if found.kind == 'sigmoid':
-        return -sigmoid_crossentropy(logits(found), T.ones_like(
-            logits(found)))
+        return -sigmoid_crossentropy(logits(found), T.ones_like(logits(found)))
     return _moved(found, along_axis(log_softmax, _base(found), found.axis))
 
 
@@ -75,15 +88,19 @@ def log_odds(found):
     """``log(p / (1 - p))`` of the ``p`` looked at."""
     if found.kind == 'sigmoid':
         return logits(found)
-    return _moved(found, along_axis(softmax_log_odds, _base(found),
-                                    found.axis))
+    return _moved(
+        found, along_axis(softmax_log_odds, _base(found), found.axis)
+    )
 
 
 def _base(found):
     """The logits as a host tensor of a type to compute in."""
     tensor = T.as_tensor_variable(found.logits)
-    working = {'float16': 'float32', 'float64': 'float64',
-               'float32': 'float32'}.get(tensor.dtype, theano.config.floatX)
+    working = {
+        'float16': 'float32',
+        'float64': 'float64',
+        'float32': 'float32',
+    }.get(tensor.dtype, theano.config.floatX)
     return cast_both_ways(tensor, working)
 
 
@@ -95,6 +112,7 @@ def _moved(found, variable):
 
 # ---------------------------------------------------------------------------
 # Moves
+
 
 class _Torn(Exception):
     """A move leaves some classes behind."""
@@ -135,9 +153,11 @@ def _is_transfer(node):
 
     Asked by name: the GPU backend is not imported for the asking.
     """
-    return (type(node.op).__name__ in ('HostFromGpu', 'GpuFromHost',
-                                       'GpuToGpu') and
-            type(node.op).__module__.startswith('theano.gpuarray'))
+    return type(node.op).__name__ in (
+        'HostFromGpu',
+        'GpuFromHost',
+        'GpuToGpu',
+    ) and type(node.op).__module__.startswith('theano.gpuarray')
 
 
 def _see_dimshuffle(node):
@@ -157,15 +177,17 @@ def _see_reshape(node):
     def move(variable):
         return variable.reshape(shape, ndim=node.op.ndim)
 
-    return move, lambda axis: _axis_after_reshape(source, shape,
-                                                  node.op.ndim, axis)
+    return move, lambda axis: _axis_after_reshape(
+        source, shape, node.op.ndim, axis
+    )
 
 
 def _axis_after_reshape(source, shape, ndim, axis):
     """Where a reshape puts an axis if it provably stays whole, else None."""
-    kept = [_axis_of_length(length, source)
-            for length in _entries(shape, ndim)]
-    if kept[:axis + 1] == list(range(axis + 1)):
+    kept = [
+        _axis_of_length(length, source) for length in _entries(shape, ndim)
+    ]
+    if kept[: axis + 1] == list(range(axis + 1)):
         return axis
     if axis == source.ndim - 1:
         if kept and kept[-1] == axis:
@@ -190,14 +212,16 @@ def _axis_of_length(length, tensor):
         if isinstance(op, Subtensor):
             path.append(get_idx_list(length.owner.inputs, op.idx_list)[0])
             length = length.owner.inputs[0]
-        elif isinstance(op, Elemwise) and isinstance(op.scalar_op,
-                                                     scal.Cast):
+        elif isinstance(op, Elemwise) and isinstance(op.scalar_op, scal.Cast):
             length = length.owner.inputs[0]
         else:
             break
-    if (length is None or length.owner is None or
-            not isinstance(length.owner.op, theano.compile.Shape) or
-            length.owner.inputs[0] is not tensor):
+    if (
+        length is None
+        or length.owner is None
+        or not isinstance(length.owner.op, theano.compile.Shape)
+        or length.owner.inputs[0] is not tensor
+    ):
         return None
     axes = list(range(tensor.ndim))
     try:
@@ -221,18 +245,22 @@ def _takes_all(index):
 def _constants_of(index):
     """An index or slice with Theano's constants replaced by their values."""
     if isinstance(index, slice):
-        return slice(*map(_constants_of, (index.start, index.stop,
-                                          index.step)))
+        return slice(
+            *map(_constants_of, (index.start, index.stop, index.step))
+        )
     try:
-        return None if index is None else int(
-            T.get_scalar_constant_value(index))
+        return (
+            None if index is None else int(T.get_scalar_constant_value(index))
+        )
     except T.NotScalarConstantError:
         return index
 
 
 def _see_subtensor(node):
-    index = [_constants_of(entry) for entry in
-             get_idx_list(node.inputs, node.op.idx_list)]
+    index = [
+        _constants_of(entry)
+        for entry in get_idx_list(node.inputs, node.op.idx_list)
+    ]
 
     def move(variable):
         return Subtensor(node.op.idx_list)(variable, *node.inputs[1:])
@@ -240,8 +268,9 @@ def _see_subtensor(node):
     def follow(axis):
         if axis < len(index) and not _takes_all(index[axis]):
             raise _Torn
-        dropped = [entry for entry in index[:axis]
-                   if not isinstance(entry, slice)]
+        dropped = [
+            entry for entry in index[:axis] if not isinstance(entry, slice)
+        ]
         return axis - len(dropped)
 
     return move, follow
@@ -281,8 +310,9 @@ def _layout_after_indexing(ndim, index):
         if NoneConst.equals(entry):
             layout.append(None)
         elif isinstance(entry.type, SliceType):
-            layout.append(source_axis if _takes_all(_slice_of(entry))
-                          else None)
+            layout.append(
+                source_axis if _takes_all(_slice_of(entry)) else None
+            )
             source_axis += 1
         else:
             arrays.append((position, len(layout), entry))
@@ -293,8 +323,9 @@ def _layout_after_indexing(ndim, index):
     positions = [position for position, _, _ in arrays]
     neighbours = positions[-1] - positions[0] == len(positions) - 1
     place = arrays[0][1] if neighbours else 0
-    common = max(1 if entry.dtype == 'bool' else entry.ndim
-                 for _, _, entry in arrays)
+    common = max(
+        1 if entry.dtype == 'bool' else entry.ndim for _, _, entry in arrays
+    )
     return layout[:place] + [None] * common + layout[place:]
 
 
@@ -302,8 +333,14 @@ def _slice_of(entry):
     """The Python slice that an index variable stands for."""
     if isinstance(entry, SliceConstant):
         return entry.data
-    return _constants_of(slice(*[None if NoneConst.equals(bound) else bound
-                                 for bound in entry.owner.inputs]))
+    return _constants_of(
+        slice(
+            *[
+                None if NoneConst.equals(bound) else bound
+                for bound in entry.owner.inputs
+            ]
+        )
+    )
 
 
 def _see_view(node):
@@ -351,19 +388,22 @@ def _see(node):
 # ---------------------------------------------------------------------------
 # Nonlinearities
 
+
 def _inputs_of(variable, scalar_op):
     """The inputs of an element-wise `scalar_op`, or None if it is not that."""
     node = variable.owner
-    if (node is not None and isinstance(node.op, Elemwise) and
-            isinstance(node.op.scalar_op, scalar_op)):
+    if (
+        node is not None
+        and isinstance(node.op, Elemwise)
+        and isinstance(node.op.scalar_op, scalar_op)
+    ):
         return node.inputs
     return None
 
 
 def _found(kind, output, logits_, axis=None):
     """A nonlinearity just found, its logits with the pattern of its output."""
-    logits_ = same_pattern(T.as_tensor_variable(logits_),
-                           output.broadcastable)
+    logits_ = same_pattern(T.as_tensor_variable(logits_), output.broadcastable)
     return Found(kind, logits_, axis, (), axis)
 
 
@@ -374,8 +414,10 @@ def _sigmoid(variable):
 
 def _is_one(variable):
     try:
-        return (all(variable.broadcastable) and
-                T.get_scalar_constant_value(variable) == 1)
+        return (
+            all(variable.broadcastable)
+            and T.get_scalar_constant_value(variable) == 1
+        )
     except T.NotScalarConstantError:
         return False
 
@@ -397,8 +439,9 @@ def _inverse_of_one_plus_exp(variable):
         exponent = _inputs_of(other, scal.Exp)
         if exponent and _is_one(one):
             negated = _inputs_of(exponent[0], scal.Neg)
-            return _found('sigmoid', variable,
-                          negated[0] if negated else -exponent[0])
+            return _found(
+                'sigmoid', variable, negated[0] if negated else -exponent[0]
+            )
     return None
 
 
@@ -436,11 +479,15 @@ def _normalized_exp(variable):
         return None
     exponent = _inputs_of(numerator, scal.Exp)
     axes = _reduced_axes(denominator)
-    if (not exponent or len(axes) != 1 or
-            not same(summed.owner.inputs[0], numerator)):
+    if (
+        not exponent
+        or len(axes) != 1
+        or not same(summed.owner.inputs[0], numerator)
+    ):
         return None
-    return _found('softmax', variable, _without_max(exponent[0], axes[0]),
-                  axis=axes[0])
+    return _found(
+        'softmax', variable, _without_max(exponent[0], axes[0]), axis=axes[0]
+    )
 
 
 def _without_max(exponent, axis):
@@ -449,18 +496,24 @@ def _without_max(exponent, axis):
     if difference:
         scores, shift = difference
         largest = _kept_reduction(shift)
-        if (largest is not None and _is_max(largest) and
-                same(largest.owner.inputs[0], scores) and
-                axis in _reduced_axes(shift)):
+        if (
+            largest is not None
+            and _is_max(largest)
+            and same(largest.owner.inputs[0], scores)
+            and axis in _reduced_axes(shift)
+        ):
             return scores
     return exponent
 
 
 def _is_max(variable):
     op = variable.owner.op
-    return (isinstance(op, MaxAndArgmax) and variable.index == 0 or
-            isinstance(op, CAReduce) and
-            isinstance(op.scalar_op, scal.Maximum))
+    return (
+        isinstance(op, MaxAndArgmax)
+        and variable.index == 0
+        or isinstance(op, CAReduce)
+        and isinstance(op.scalar_op, scal.Maximum)
+    )
 
 
 def _kept_reduction(variable):
@@ -473,25 +526,31 @@ def _kept_reduction(variable):
     if node is None or not isinstance(node.op, DimShuffle):
         return None
     reduced = node.inputs[0]
-    if reduced.owner is None or not isinstance(reduced.owner.op,
-                                               (CAReduce, MaxAndArgmax)):
+    if reduced.owner is None or not isinstance(
+        reduced.owner.op, (CAReduce, MaxAndArgmax)
+    ):
         return None
     source = reduced.owner.inputs[0]
     axes = reduced.owner.op.axis
     axes = range(source.ndim) if axes is None else axes
     kept = iter(range(reduced.ndim))
-    order = ['x' if axis in axes else next(kept)
-             for axis in range(source.ndim)]
+    order = [
+        'x' if axis in axes else next(kept) for axis in range(source.ndim)
+    ]
     return reduced if list(node.op.new_order) == order else None
 
 
 def _reduced_axes(kept_reduction):
-    return [axis for axis, place in
-            enumerate(kept_reduction.owner.op.new_order) if place == 'x']
+    return [
+        axis
+        for axis, place in enumerate(kept_reduction.owner.op.new_order)
+        if place == 'x'
+    ]
 
 
 # ---------------------------------------------------------------------------
 # Equality of graphs
+
 
 def same(first, second):
     """Whether two variables are computed in the same way from the same ones.
@@ -502,10 +561,16 @@ def same(first, second):
     if first is second:
         return True
     if isinstance(first, theano.Constant):
-        return (isinstance(second, theano.Constant) and
-                first.signature() == second.signature())
+        return (
+            isinstance(second, theano.Constant)
+            and first.signature() == second.signature()
+        )
     one, two = first.owner, second.owner
-    return (one is not None and two is not None and one.op == two.op and
-            first.index == second.index and
-            len(one.inputs) == len(two.inputs) and
-            all(map(same, one.inputs, two.inputs)))
+    return (
+        one is not None
+        and two is not None
+        and one.op == two.op
+        and first.index == second.index
+        and len(one.inputs) == len(two.inputs)
+        and all(map(same, one.inputs, two.inputs))
+    )

@@ -52,15 +52,27 @@ from lasagne_objectives import arguments
 from lasagne_objectives.arguments import align_targets  # noqa: F401
 from lasagne_objectives.kernels.class_margin import class_margin
 from lasagne_objectives.kernels.elementwise import (
-    huber, log_odds_of_probability, positive_part, product,
-    sigmoid_crossentropy, squared_difference, xlogy)
+    huber,
+    log_odds_of_probability,
+    positive_part,
+    product,
+    sigmoid_crossentropy,
+    squared_difference,
+    xlogy,
+)
 from lasagne_objectives.kernels.pick_class import pick_class
 from lasagne_objectives.kernels.rows import points_of, rows_of
 from lasagne_objectives.kernels.softmax_crossentropy import (
-    softmax_crossentropy)
+    softmax_crossentropy,
+)
 from lasagne_objectives.kernels.target_rank import target_rank
 from lasagne_objectives.stable import (
-    LogOdds, LogProbabilities, SigmoidLogits, SoftmaxLogits, from_logits)
+    LogOdds,
+    LogProbabilities,
+    SigmoidLogits,
+    SoftmaxLogits,
+    from_logits,
+)
 
 __all__ = [
     'binary_crossentropy',
@@ -117,9 +129,14 @@ def binary_crossentropy(predictions, targets):
     array([0.69314718, 1.38629436])
     """
     predictions, targets, dtype = arguments.elementwise(
-        'binary_crossentropy', predictions=predictions, targets=targets)
-    loss = from_logits(predictions, targets, plain=_binary_crossentropy,
-                       stable=[(LogOdds(), sigmoid_crossentropy)])
+        'binary_crossentropy', predictions=predictions, targets=targets
+    )
+    loss = from_logits(
+        predictions,
+        targets,
+        plain=_binary_crossentropy,
+        stable=[(LogOdds(), sigmoid_crossentropy)],
+    )
     return loss.astype(dtype)
 
 
@@ -180,18 +197,25 @@ def categorical_crossentropy(predictions, targets, axis=-1):
     array([0.69314718, 1.38629436])
     """
     predictions, targets, axis, dtype = arguments.categorical(
-        'categorical_crossentropy', predictions, targets, axis)
+        'categorical_crossentropy', predictions, targets, axis
+    )
     loss = from_logits(
-        predictions, targets, plain=_crossentropy_of_probabilities,
-        stable=[(SoftmaxLogits(axis), _crossentropy_of_logits),
-                (LogProbabilities(), _crossentropy_of_log_probabilities)],
-        axis=axis)
+        predictions,
+        targets,
+        plain=_crossentropy_of_probabilities,
+        stable=[
+            (SoftmaxLogits(axis), _crossentropy_of_logits),
+            (LogProbabilities(), _crossentropy_of_log_probabilities),
+        ],
+        axis=axis,
+    )
     return loss.astype(dtype)
 
 
 def _crossentropy_of_logits(z, t, axis):
-    loss = softmax_crossentropy(rows_of(z, axis),
-                                arguments.target_rows(t, z, axis))
+    loss = softmax_crossentropy(
+        rows_of(z, axis), arguments.target_rows(t, z, axis)
+    )
     return points_of(loss, z, axis)
 
 
@@ -211,8 +235,9 @@ def _crossentropy_of_probabilities(p, t, axis):
 
 def _of_target(values, t, axis):
     """The values at the class indices `t`."""
-    picked = pick_class(rows_of(values, axis),
-                        arguments.target_rows(t, values, axis))
+    picked = pick_class(
+        rows_of(values, axis), arguments.target_rows(t, values, axis)
+    )
     return points_of(picked, values, axis)
 
 
@@ -250,8 +275,9 @@ def squared_error(a, b):
     return squared_difference(a, b).astype(dtype)
 
 
-def binary_hinge_loss(predictions, targets, delta=1, log_odds=None,
-                      binary=True):
+def binary_hinge_loss(
+    predictions, targets, delta=1, log_odds=None, binary=True
+):
     r"""Hinge loss of binary predictions.
 
     .. math:: L = \max(0, \delta - s z)
@@ -309,19 +335,26 @@ def binary_hinge_loss(predictions, targets, delta=1, log_odds=None,
             "binary_hinge_loss: log_odds was not given and is taken as True; "
             "this default will become False. Pass log_odds=True for "
             "predictions that are log-odds, log_odds=False for "
-            "probabilities.", FutureWarning, stacklevel=2)
+            "probabilities.",
+            FutureWarning,
+            stacklevel=2,
+        )
         log_odds = True
     predictions, targets, dtype = arguments.elementwise(
-        'binary_hinge_loss', predictions=predictions, targets=targets)
-    delta = arguments.margin('binary_hinge_loss', delta, predictions,
-                             dtype)
+        'binary_hinge_loss', predictions=predictions, targets=targets
+    )
+    delta = arguments.margin('binary_hinge_loss', delta, predictions, dtype)
     signs = 2 * targets - 1 if binary else targets
     if log_odds:
         loss = _hinge_of_log_odds(predictions, signs, delta)
     else:
-        loss = from_logits(predictions, signs, delta,
-                           plain=_hinge_of_probabilities,
-                           stable=[(LogOdds(), _hinge_of_log_odds)])
+        loss = from_logits(
+            predictions,
+            signs,
+            delta,
+            plain=_hinge_of_probabilities,
+            stable=[(LogOdds(), _hinge_of_log_odds)],
+        )
     return loss.astype(dtype)
 
 
@@ -384,25 +417,28 @@ def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
     array([0.5, 0. ])
     """
     predictions, targets, axis, dtype = arguments.categorical(
-        'multiclass_hinge_loss', predictions, targets, axis)
+        'multiclass_hinge_loss', predictions, targets, axis
+    )
     margins = _margins(predictions, targets, axis)
-    delta = arguments.margin('multiclass_hinge_loss', delta, margins,
-                             dtype)
+    delta = arguments.margin('multiclass_hinge_loss', delta, margins, dtype)
     return positive_part(margins + delta).astype(dtype)
 
 
 def _margins(p, t, axis):
     """By how much the best wrong class beats the target's."""
     if t.ndim < p.ndim:
-        margins = class_margin(rows_of(p, axis),
-                               arguments.target_rows(t, p, axis))
+        margins = class_margin(
+            rows_of(p, axis), arguments.target_rows(t, p, axis)
+        )
     else:
         classes = arguments.row_classes(t, p, axis)
         none = T.lt(classes, 0)
         # Not T.maximum: Theano's C code for it does not compile for OpenCL.
-        margins = T.switch(none, T.constant(np.nan, dtype=p.dtype),
-                           class_margin(rows_of(p, axis),
-                                        T.switch(none, 0, classes)))
+        margins = T.switch(
+            none,
+            T.constant(np.nan, dtype=p.dtype),
+            class_margin(rows_of(p, axis), T.switch(none, 0, classes)),
+        )
     return points_of(margins, p, axis)
 
 
@@ -448,7 +484,8 @@ def huber_loss(predictions, targets, delta=1):
     array([0.125, 0.5  , 2.5  ])
     """
     predictions, targets, dtype = arguments.elementwise(
-        'huber_loss', predictions=predictions, targets=targets)
+        'huber_loss', predictions=predictions, targets=targets
+    )
     delta = arguments.margin('huber_loss', delta, predictions, dtype)
     return huber(predictions - targets, delta).astype(dtype)
 
@@ -505,12 +542,16 @@ def aggregate(loss, weights=None, mode='mean'):
         return loss.sum()
     if mode == 'normalized_sum':
         if weights is None:
-            raise ValueError("aggregate: require weights for "
-                             "mode='normalized_sum', got None; pass weights "
-                             "or use mode='mean'")
+            raise ValueError(
+                "aggregate: require weights for "
+                "mode='normalized_sum', got None; pass weights "
+                "or use mode='mean'"
+            )
         return loss.sum() / weights.sum()
-    raise ValueError("aggregate: mode must be 'mean', 'sum' or "
-                     "'normalized_sum', got %r" % (mode,))
+    raise ValueError(
+        "aggregate: mode must be 'mean', 'sum' or "
+        "'normalized_sum', got %r" % (mode,)
+    )
 
 
 def binary_accuracy(predictions, targets, threshold=0.5):
@@ -547,9 +588,11 @@ def binary_accuracy(predictions, targets, threshold=0.5):
     array([ True,  True, False])
     """
     predictions, targets, dtype = arguments.elementwise(
-        'binary_accuracy', predictions=predictions, targets=targets)
-    threshold = arguments.beside('binary_accuracy', 'threshold', threshold,
-                                 predictions, dtype)
+        'binary_accuracy', predictions=predictions, targets=targets
+    )
+    threshold = arguments.beside(
+        'binary_accuracy', 'threshold', threshold, predictions, dtype
+    )
     right = T.eq(T.ge(predictions, threshold), targets)
     # Comparing with itself would be simplified away.
     return T.and_(right, T.invert(T.isnan(predictions)))
@@ -603,16 +646,25 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
     array([ True,  True])
     """
     predictions, targets, axis, _ = arguments.categorical(
-        'categorical_accuracy', predictions, targets, axis)
+        'categorical_accuracy', predictions, targets, axis
+    )
     top_k = arguments.rank_limit('categorical_accuracy', top_k)
     return from_logits(
-        predictions, targets, T.as_tensor_variable(top_k), plain=_in_top,
-        stable=[(SoftmaxLogits(axis), _in_top), (SigmoidLogits(), _in_top),
-                (LogProbabilities(), _in_top)],
-        axis=axis)
+        predictions,
+        targets,
+        T.as_tensor_variable(top_k),
+        plain=_in_top,
+        stable=[
+            (SoftmaxLogits(axis), _in_top),
+            (SigmoidLogits(), _in_top),
+            (LogProbabilities(), _in_top),
+        ],
+        axis=axis,
+    )
 
 
 def _in_top(scores, t, top_k, axis):
-    rank = target_rank(rows_of(scores, axis),
-                       arguments.row_classes(t, scores, axis))
+    rank = target_rank(
+        rows_of(scores, axis), arguments.row_classes(t, scores, axis)
+    )
     return points_of(T.lt(rank, top_k), scores, axis)

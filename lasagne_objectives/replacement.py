@@ -156,8 +156,10 @@ def remember(places):
     list of (what, dictionary, key, value)
         The value is ``MISSING`` where there is none.
     """
-    return [(what, namespace, name, namespace.get(name, MISSING))
-            for what, namespace, name in places]
+    return [
+        (what, namespace, name, namespace.get(name, MISSING))
+        for what, namespace, name in places
+    ]
 
 
 def has_changed(remembered):

@@ -31,31 +31,41 @@ def main():
     parser = argparse.ArgumentParser(
         prog='python -m lasagne_objectives',
         usage='%(prog)s [-h] [-q] script.py | -m module | -c command '
-              '[argument ...]',
+        '[argument ...]',
         description="Run a script as Python does, with Theano and Lasagne "
-                    "made importable and the functions of lasagne.objectives "
-                    "replaced by those of lasagne_objectives.",
-        epilog="Python's own options go before -m lasagne_objectives.")
-    parser.add_argument('-q', '--quiet', action='store_true',
-                        help="do not say at the end, on stderr, what was "
-                             "provided and replaced")
+        "made importable and the functions of lasagne.objectives "
+        "replaced by those of lasagne_objectives.",
+        epilog="Python's own options go before -m lasagne_objectives.",
+    )
+    parser.add_argument(
+        '-q',
+        '--quiet',
+        action='store_true',
+        help="do not say at the end, on stderr, what was "
+        "provided and replaced",
+    )
     own = list(itertools.takewhile(is_own_option, sys.argv[1:]))
     quiet = parser.parse_args(own).quiet
-    script = sys.argv[1 + len(own):]
+    script = sys.argv[1 + len(own) :]
     if not script:
         parser.print_help(sys.stderr)
         sys.exit(2)
     if sys.flags.ignore_environment or sys.flags.no_site:
-        parser.error("Python's options -E, -I and -S keep it from preparing "
-                     "anything for the script: leave them out")
+        parser.error(
+            "Python's options -E, -I and -S keep it from preparing "
+            "anything for the script: leave them out"
+        )
     command = [sys.executable] + python_options(sys.argv) + script
     hand_over(command, environment(os.environ, quiet))
 
 
 def is_own_option(argument):
     """Whether an argument is none of Python's ways to say what to run."""
-    return (argument.startswith('-') and argument != '-' and
-            argument[:2] not in ('-c', '-m'))
+    return (
+        argument.startswith('-')
+        and argument != '-'
+        and argument[:2] not in ('-c', '-m')
+    )
 
 
 def original_arguments():
@@ -67,7 +77,7 @@ def original_arguments():
     """
     argc, argv = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
     ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(argc), ctypes.byref(argv))
-    return argv[:argc.value]
+    return argv[: argc.value]
 
 
 def python_options(argv):
@@ -88,12 +98,13 @@ def python_options(argv):
         started in another way.
     """
     options = original_arguments()[1:]
-    del options[len(options) + 1 - len(argv):]
+    del options[len(options) + 1 - len(argv) :]
     if options[-1:] == ['lasagne_objectives']:
         options[-2:] = [''.join(options[-2:])]
     # -m may end a group of short options, and have its value behind it
-    match = re.fullmatch('(-[a-zA-Z]*)mlasagne_objectives',
-                         ''.join(options[-1:]))
+    match = re.fullmatch(
+        '(-[a-zA-Z]*)mlasagne_objectives', ''.join(options[-1:])
+    )
     if match is None:
         return None
     group = match.group(1)

@@ -42,19 +42,25 @@ def getargspec(func):
         If the function has keyword-only arguments or annotations, for which
         the result has no place.
     """
-    warnings.warn("inspect.getargspec() is deprecated since Python 3.0, use "
-                  "inspect.signature() or inspect.getfullargspec()",
-                  DeprecationWarning, stacklevel=2)
+    warnings.warn(
+        "inspect.getargspec() is deprecated since Python 3.0, use "
+        "inspect.signature() or inspect.getfullargspec()",
+        DeprecationWarning,
+        stacklevel=2,
+    )
     spec = inspect.getfullargspec(func)
     if spec.kwonlyargs or spec.annotations:
-        raise ValueError("Function has keyword-only parameters or "
-                         "annotations, use inspect.signature() API which can "
-                         "support them")
+        raise ValueError(
+            "Function has keyword-only parameters or "
+            "annotations, use inspect.signature() API which can "
+            "support them"
+        )
     return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 
-def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0),
-                mode='max'):
+def max_pool_2d(
+    input, ds, ignore_border=None, st=None, padding=(0, 0), mode='max'
+):
     """Theano 1.0's ``pool_2d`` with the argument names it had before.
 
     Parameters
@@ -70,8 +76,14 @@ def max_pool_2d(input, ds, ignore_border=None, st=None, padding=(0, 0),
     Theano tensor
         The pooled images.
     """
-    return pool.pool_2d(input, ws=ds, ignore_border=ignore_border, stride=st,
-                        pad=padding, mode=mode)
+    return pool.pool_2d(
+        input,
+        ws=ds,
+        ignore_border=ignore_border,
+        stride=st,
+        pad=padding,
+        mode=mode,
+    )
 
 
 class DownsampleLoader:
@@ -162,8 +174,14 @@ PLACES = [
     ('inspect.getargspec', vars(inspect), 'getargspec'),
     ('inspect.getargspec', vars(inspect), 'ArgSpec'),
     ('theano.scan', sys.modules, SCAN_LOOP),
-    ('theano.tensor.signal.downsample', sys.modules,
-     'theano.tensor.signal.downsample'),
-    ('theano.tensor.signal.downsample', vars(theano.tensor.signal),
-     'downsample'),
+    (
+        'theano.tensor.signal.downsample',
+        sys.modules,
+        'theano.tensor.signal.downsample',
+    ),
+    (
+        'theano.tensor.signal.downsample',
+        vars(theano.tensor.signal),
+        'downsample',
+    ),
 ]

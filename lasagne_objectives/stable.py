@@ -40,6 +40,7 @@ class _OwnKind:
 # ---------------------------------------------------------------------------
 # What a formula can be given instead of predictions
 
+
 class LogOdds(_OwnKind, namedtuple('LogOdds', '')):
     """``log(p / (1 - p))`` of predictions that are taken one by one."""
 
@@ -56,8 +57,11 @@ class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
 
     def find(self, predictions):
         found = logits.find(predictions)
-        if found is None or found.kind != 'softmax' or (
-                found.whole != self.axis):
+        if (
+            found is None
+            or found.kind != 'softmax'
+            or (found.whole != self.axis)
+        ):
             return None
         return logits.logits(found)
 
@@ -89,6 +93,7 @@ class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', '')):
 # ---------------------------------------------------------------------------
 # Pairs of formulas
 
+
 class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options')):
     """A loss of logits and the same loss of predictions.
 
@@ -114,17 +119,18 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     """
 
     def from_logits(self, *operands):
-        return pull_back(self.formulas.from_logits, operands[:-1],
-                         operands[-1])[self.position]
+        return pull_back(
+            self.formulas.from_logits, operands[:-1], operands[-1]
+        )[self.position]
 
     def from_predictions(self, predictions, *operands):
         inputs, gradient = (predictions,) + operands[:-1], operands[-1]
-        gradients = pull_back(self.formulas.from_predictions, inputs,
-                              gradient)
+        gradients = pull_back(self.formulas.from_predictions, inputs, gradient)
         if self.position > 0:
             return gradients[self.position + 1]
-        through_predictions, = pull_back(self.link.predictions,
-                                         operands[:1], gradients[0])
+        (through_predictions,) = pull_back(
+            self.link.predictions, operands[:1], gradients[0]
+        )
         return through_predictions + gradients[1]
 
 
@@ -143,20 +149,24 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
 
     def from_logits(self, *operands):
         inputs, points = self._split(operands)
-        return push_forward(self.formulas.from_logits, inputs,
-                            [points.get(position + 1)
-                             for position in range(len(inputs))])
+        return push_forward(
+            self.formulas.from_logits,
+            inputs,
+            [points.get(position + 1) for position in range(len(inputs))],
+        )
 
     def from_predictions(self, predictions, *operands):
         inputs, points = self._split(operands)
-        return push_forward(self.formulas.from_predictions,
-                            (predictions,) + inputs,
-                            [points.get(position)
-                             for position in range(len(inputs) + 1)])
+        return push_forward(
+            self.formulas.from_predictions,
+            (predictions,) + inputs,
+            [points.get(position) for position in range(len(inputs) + 1)],
+        )
 
 
 # ---------------------------------------------------------------------------
 # The Op
+
 
 class FromLogits(gof.Op):
     """A loss of predictions, computed from their logits.
@@ -175,8 +185,9 @@ class FromLogits(gof.Op):
 
     def make_node(self, predictions, logits_, *operands):
         result = self.formulas.from_logits(logits_, *operands)
-        return gof.Apply(self, [predictions, logits_] + list(operands),
-                         [result.type()])
+        return gof.Apply(
+            self, [predictions, logits_] + list(operands), [result.type()]
+        )
 
     def _is_made_of(self, predictions, logits_):
         found = self.link.find(predictions)
@@ -214,8 +225,11 @@ class FromLogits(gof.Op):
             formula, inputs = self.resolve(node)
             arguments = [variable.type() for variable in inputs]
             node.tag.formula = theano.function(
-                arguments, formula(*arguments), on_unused_input='ignore',
-                mode=theano.Mode(linker='py', optimizer=None))
+                arguments,
+                formula(*arguments),
+                on_unused_input='ignore',
+                mode=theano.Mode(linker='py', optimizer=None),
+            )
 
     def perform(self, node, inputs, output_storage):
         function = node.tag.formula
@@ -228,38 +242,48 @@ class FromLogits(gof.Op):
         made_of_logits = self._is_made_of(predictions, logits_)
         # An accuracy is constant in everything: the predictions may ask too.
         constant = node.outputs[0].dtype in T.discrete_dtypes
-        return [[constant or not made_of_logits],
-                [constant or made_of_logits or self._is_derivative()]] + [
-            [operand.dtype in T.float_dtypes] for operand in node.inputs[2:]]
+        return [
+            [constant or not made_of_logits],
+            [constant or made_of_logits or self._is_derivative()],
+        ] + [[operand.dtype in T.float_dtypes] for operand in node.inputs[2:]]
 
     def L_op(self, inputs, outputs, output_gradients):
         predictions, logits_ = inputs[:2]
-        gradient, = output_gradients
+        (gradient,) = output_gradients
         if outputs[0].dtype in T.discrete_dtypes:
-            return [variable.zeros_like() if variable.dtype in T.float_dtypes
-                    else DisconnectedType()() for variable in inputs]
+            return [
+                variable.zeros_like()
+                if variable.dtype in T.float_dtypes
+                else DisconnectedType()()
+                for variable in inputs
+            ]
         if not self._is_made_of(predictions, logits_):
-            gradients = pull_back(self.formulas.from_predictions, inputs,
-                                  gradient)
+            gradients = pull_back(
+                self.formulas.from_predictions, inputs, gradient
+            )
             if not self._is_derivative():
                 gradients[1] = DisconnectedType()()
             return gradients
         operands = inputs[1:] + [gradient]
         return [DisconnectedType()()] + [
-            FromLogits(self.link, PullBack(self.formulas, self.link, position)
-                       )(predictions, *operands)
-            if variable.dtype in T.float_dtypes else DisconnectedType()()
-            for position, variable in enumerate(inputs[1:])]
+            FromLogits(
+                self.link, PullBack(self.formulas, self.link, position)
+            )(predictions, *operands)
+            if variable.dtype in T.float_dtypes
+            else DisconnectedType()()
+            for position, variable in enumerate(inputs[1:])
+        ]
 
     def R_op(self, inputs, eval_points):
-        moving = tuple(position for position, point in enumerate(eval_points)
-                       if point is not None and
-                       inputs[position].dtype in T.float_dtypes)
+        moving = tuple(
+            position
+            for position, point in enumerate(eval_points)
+            if point is not None and inputs[position].dtype in T.float_dtypes
+        )
         if not moving:
             return [None]
         op = FromLogits(self.link, PushForward(self.formulas, moving))
-        return [op(*(inputs + [eval_points[position]
-                               for position in moving]))]
+        return [op(*(inputs + [eval_points[position] for position in moving]))]
 
 
 def from_logits(predictions, *operands, plain, stable, **options):
@@ -288,6 +312,7 @@ def from_logits(predictions, *operands, plain, stable, **options):
 # ---------------------------------------------------------------------------
 # The rewrite
 
+
 class ResolveLogits(gof.Optimizer):
     """Replace every :class:`FromLogits` by the formula that it stands for.
 
@@ -301,12 +326,16 @@ class ResolveLogits(gof.Optimizer):
     def apply(self, fgraph):
         for node in fgraph.toposort():
             if isinstance(node.op, FromLogits):
-                fgraph.replace_validate(node.outputs[0], node.op.expand(node),
-                                        reason='resolve_logits')
+                fgraph.replace_validate(
+                    node.outputs[0],
+                    node.op.expand(node),
+                    reason='resolve_logits',
+                )
             elif isinstance(node.op, Scan) and _has_unresolved(node.op):
                 fgraph.replace_all_validate(
                     list(zip(node.outputs, self._resolved_scan(node))),
-                    reason='resolve_logits')
+                    reason='resolve_logits',
+                )
 
     def _resolved_scan(self, node):
         # Later rewrites move parts of the step function out of the loop, and
@@ -318,10 +347,14 @@ class ResolveLogits(gof.Optimizer):
 
 
 def _has_unresolved(scan):
-    return any(isinstance(node.op, FromLogits) or
-               isinstance(node.op, Scan) and _has_unresolved(node.op)
-               for node in gof.graph.io_toposort(scan.inputs, scan.outputs))
+    return any(
+        isinstance(node.op, FromLogits)
+        or isinstance(node.op, Scan)
+        and _has_unresolved(node.op)
+        for node in gof.graph.io_toposort(scan.inputs, scan.outputs)
+    )
 
 
-optdb.register('resolve_logits', ResolveLogits(), -0.5, 'fast_run',
-               'fast_compile')
+optdb.register(
+    'resolve_logits', ResolveLogits(), -0.5, 'fast_run', 'fast_compile'
+)

@@ -1,4 +1,5 @@
 """The losses, the layouts and the data that several test files go through, and the few lines that compile and compare them."""
+
 import functools
 from collections import namedtuple
 
@@ -38,38 +39,73 @@ ELEMENTWISE = [
     Case('binary_crossentropy', (), 'probabilities'),
     Case('squared_error', (), 'scores'),
     Case('binary_hinge_loss', (('log_odds', True),), 'scores'),
-    Case('binary_hinge_loss', (('log_odds', False), ('delta', .75)), 'probabilities'),
+    Case('binary_hinge_loss', (('log_odds', False), ('delta', 0.75)), 'probabilities'),
     Case('binary_hinge_loss', (('log_odds', True), ('binary', False), ('delta', 2)), 'scores'),
     Case('huber_loss', (), 'scores'),
-    Case('huber_loss', (('delta', .25),), 'scores')]
+    Case('huber_loss', (('delta', 0.25),), 'scores'),
+]
 CATEGORICAL = [
     Case('categorical_crossentropy', (), 'probabilities'),
     Case('multiclass_hinge_loss', (), 'scores'),
-    Case('multiclass_hinge_loss', (('delta', .5),), 'scores')]
+    Case('multiclass_hinge_loss', (('delta', 0.5),), 'scores'),
+]
 # One case of each formula, for the tests that go through many dtypes
 FORMULAS = [case for case in ELEMENTWISE + CATEGORICAL if case not in (ELEMENTWISE[4], ELEMENTWISE[6], CATEGORICAL[2])]
 
 # Shapes of the predictions, of the targets, and of the targets once they are aligned with the predictions. An axis of length 1 is
 # broadcastable in the symbolic variables that stand for these shapes.
 LAYOUTS = [
-    ((), (), ()), ((5,), (5,), (5,)), ((4, 3), (4, 3), (4, 3)), ((2, 3, 2, 2), (2, 3, 2, 2), (2, 3, 2, 2)),
+    ((), (), ()),
+    ((5,), (5,), (5,)),
+    ((4, 3), (4, 3), (4, 3)),
+    ((2, 3, 2, 2), (2, 3, 2, 2), (2, 3, 2, 2)),
     # The column rule: targets gain or lose the axis of length 1 ...
-    ((5, 1), (5,), (5, 1)), ((5,), (5, 1), (5,)), ((1, 5), (5,), (1, 5)), ((5,), (1, 5), (5,)),
-    ((3, 4, 1), (3, 4), (3, 4, 1)), ((3, 4), (3, 4, 1), (3, 4)),
-    ((3, 1, 2, 2), (3, 2, 2), (3, 1, 2, 2)), ((3, 2, 2), (3, 1, 2, 2), (3, 2, 2)),
-    ((5, 1), (1,), (1, 1)), ((), (1,), ()), ((1,), (), (1,)),
+    ((5, 1), (5,), (5, 1)),
+    ((5,), (5, 1), (5,)),
+    ((1, 5), (5,), (1, 5)),
+    ((5,), (1, 5), (5,)),
+    ((3, 4, 1), (3, 4), (3, 4, 1)),
+    ((3, 4), (3, 4, 1), (3, 4)),
+    ((3, 1, 2, 2), (3, 2, 2), (3, 1, 2, 2)),
+    ((3, 2, 2), (3, 1, 2, 2), (3, 2, 2)),
+    ((5, 1), (1,), (1, 1)),
+    ((), (1,), ()),
+    ((1,), (), (1,)),
     # ... unless there are several such axes, or the ranks are too far apart.
-    ((1, 1), (5,), (5,)), ((5, 1), (), ()),
+    ((1, 1), (5,), (5,)),
+    ((5, 1), (), ()),
     # Theano's broadcasting
-    ((5,), (), ()), ((5,), (1,), (1,)), ((1,), (5,), (5,)), ((4, 3), (3,), (3,)), ((4, 3), (1, 3), (1, 3)), ((4, 3), (4, 1), (4, 1)),
-    ((3,), (4, 3), (4, 3))]
+    ((5,), (), ()),
+    ((5,), (1,), (1,)),
+    ((1,), (5,), (5,)),
+    ((4, 3), (3,), (3,)),
+    ((4, 3), (1, 3), (1, 3)),
+    ((4, 3), (4, 1), (4, 1)),
+    ((3,), (4, 3), (4, 3)),
+]
 
 # Shapes of the predictions and their class axis
 CLASS_LAYOUTS = [
-    ((5,), -1), ((5,), 0), ((4, 3), -1), ((4, 3), 1), ((4, 3), 0), ((4, 3), -2),
-    ((2, 3, 4), 0), ((2, 3, 4), 1), ((2, 3, 4), 2), ((2, 3, 4), -1), ((2, 3, 4), -2), ((2, 3, 4), -3),
-    ((2, 3, 2, 2), 1), ((2, 3, 2, 2), -3), ((2, 2, 1, 3), 1),
-    ((1, 3), -1), ((4, 1), -1), ((1,), 0), ((3, 1, 2), 1)]
+    ((5,), -1),
+    ((5,), 0),
+    ((4, 3), -1),
+    ((4, 3), 1),
+    ((4, 3), 0),
+    ((4, 3), -2),
+    ((2, 3, 4), 0),
+    ((2, 3, 4), 1),
+    ((2, 3, 4), 2),
+    ((2, 3, 4), -1),
+    ((2, 3, 4), -2),
+    ((2, 3, 4), -3),
+    ((2, 3, 2, 2), 1),
+    ((2, 3, 2, 2), -3),
+    ((2, 2, 1, 3), 1),
+    ((1, 3), -1),
+    ((4, 1), -1),
+    ((1,), 0),
+    ((3, 1, 2), 1),
+]
 
 
 def layout_id(layout):
@@ -77,6 +113,7 @@ def layout_id(layout):
 
 
 # Data. All of it lies on a coarse grid which float16 holds exactly: every dtype sees the same numbers, and ties and kinks with them.
+
 
 def random(seed=0):
     return np.random.RandomState(seed)
@@ -97,7 +134,7 @@ def sample_targets(shape, dtype, seed=1):
 
 def without(shape, axis):
     axis %= len(shape)
-    return shape[:axis] + shape[axis + 1:]
+    return shape[:axis] + shape[axis + 1 :]
 
 
 def sample_classes(shape, axis, dtype='int32', seed=1):
@@ -105,10 +142,11 @@ def sample_classes(shape, axis, dtype='int32', seed=1):
 
 
 def sample_upstream(shape, dtype, seed=2):
-    return random(seed).choice([-1., -.5, .5, 1.], size=shape).astype(dtype)
+    return random(seed).choice([-1.0, -0.5, 0.5, 1.0], size=shape).astype(dtype)
 
 
 # Compiling and comparing
+
 
 def tensor_type(array):
     return T.TensorType(array.dtype.name, [length == 1 for length in array.shape])
@@ -144,7 +182,7 @@ def assert_close(actual, expected, dtype, ulps=8):
     assert actual.dtype == dtype
     assert actual.shape == np.shape(expected)
     if np.size(expected):
-        tolerance = ulps * np.finfo(dtype).eps * max(1., np.abs(expected).max())
+        tolerance = ulps * np.finfo(dtype).eps * max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(actual.astype('float64'), expected, rtol=0, atol=tolerance)
 
 

@@ -1,4 +1,5 @@
 """Compiling once what many tests look at: modes by name, and functions by name."""
+
 import theano
 import theano.tensor as T
 

@@ -20,12 +20,10 @@ def pytest_configure(config):
     was compiled with one NumPy does not run with another.
     """
     worker = os.environ.get('PYTEST_XDIST_WORKER', 'main')
-    cache = os.path.join(str(config.rootpath), '.theano',
-                         os.environ.get('TOX_ENV_NAME', ''), worker)
+    cache = os.path.join(str(config.rootpath), '.theano', os.environ.get('TOX_ENV_NAME', ''), worker)
     # At the end, where it overrules the flag that a worker inherits from the
     # process that started it. What else the user set stays.
-    flags = [os.environ.get('THEANO_FLAGS', ''),
-             'base_compiledir=' + shlex.quote(cache)]
+    flags = [os.environ.get('THEANO_FLAGS', ''), 'base_compiledir=' + shlex.quote(cache)]
     os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
     # PoCL, for the tests on the GPU, keeps what it compiles as well.
     os.environ['POCL_CACHE_DIR'] = os.path.join(cache, 'pocl')
@@ -42,6 +40,7 @@ class QuickDocstrings:
     def quick_docstring(self, request):
         if isinstance(request.node, pytest.DoctestItem):
             from pages import ready_at_once  # imports Theano: not before now
+
             with ready_at_once():
                 yield
         else:
@@ -55,6 +54,7 @@ def pytest_collection():
     """
     import lasagne_objectives  # noqa: F401
     import device
+
     if device.ON_GPU:
         device.compile_what_is_on_the_gpu()
         device.mend_maximum()

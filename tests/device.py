@@ -2,6 +2,7 @@
 
 The tests are the same on the GPU: Theano's flag ``device`` decides. Few of them know of it, and what they ask is here.
 """
+
 import pytest
 import theano
 
@@ -40,6 +41,7 @@ def mend_maximum():
     Theano writes NaN in them as `nan("")`, which takes the process with it. Of the library nothing uses them, but graphs of the tests do.
     """
     for scalar_op in type(theano.scalar.maximum), type(theano.scalar.minimum):
+
         def mended(self, node, name, inputs, outputs, sub, c_code=scalar_op.c_code):
             return c_code(self, node, name, inputs, outputs, sub).replace('nan("")', 'NAN')
 

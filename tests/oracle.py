@@ -4,6 +4,7 @@ Everything here is written from the logits and from textbook formulas in arbitra
 used. Logits and targets enter as the floats they are (a float16 0.1 is 0.0999755859375), so a result is only blamed for its own error.
 Each row is worked out once per test run: the functions that take a row are cached, whatever dtype, mode or layout asks for it.
 """
+
 import functools
 import math
 
@@ -17,6 +18,7 @@ ZERO, ONE, INF = mp.mpf(0), mp.mpf(1), mp.mpf('inf')
 
 
 # One number ----------------------------------------------------------------------------------------------------------------------
+
 
 def product(factor, x):
     """factor * x, where a factor of zero beats an infinite x: the limit that 0 * log 0 stands for."""
@@ -49,6 +51,7 @@ def max_zero(x, slope):
 
 
 # A row: (values of its elements or the row's loss, derivative of their sum with respect to each logit) ---------------------------
+
 
 @functools.lru_cache(maxsize=None)
 def binary_of_sigmoid(z, t):
@@ -105,7 +108,7 @@ def categorical_of_softmax(z, t):
 
 def rest_of(z, j):
     """log_sum_exp of the row without class j, which gets the probability 0."""
-    total, q = log_sum_exp(z[:j] + z[j + 1:])
+    total, q = log_sum_exp(z[:j] + z[j + 1 :])
     return total, q[:j] + [ZERO] + q[j:]
 
 
@@ -144,13 +147,14 @@ def numbers(row):
 
 # Arrays --------------------------------------------------------------------------------------------------------------------------
 
+
 class Exact(object):
     """An array of 50-digit numbers, `numbers`, also as the nearest doubles, `near`, and what these are off by, `rest`."""
 
     def __init__(self, numbers):
         self.numbers = np.asarray(numbers, object)
         near = [float(x) for x in self.numbers.ravel()]
-        rest = [0. if math.isinf(x) else float(number - x) for x, number in zip(near, self.numbers.ravel())]
+        rest = [0.0 if math.isinf(x) else float(number - x) for x, number in zip(near, self.numbers.ravel())]
         self.near, self.rest = np.reshape(near, self.numbers.shape), np.reshape(rest, self.numbers.shape)
         self.size = np.where(np.isinf(self.near), 0, np.abs(self.near))  # what an error is measured by
 
@@ -176,8 +180,10 @@ def row_by_row(row_loss, logits, targets, axis, how):
     rows = np.moveaxis(logits, axis, -1)
     indices = targets.ndim < rows.ndim
     targets = targets if indices else np.moveaxis(targets, axis, -1)
-    results = {at: row_loss(tuple(rows[at].tolist()), int(targets[at]) if indices else tuple(targets[at].tolist()), **how)
-               for at in np.ndindex(*rows.shape[:-1])}
+    results = {
+        at: row_loss(tuple(rows[at].tolist()), int(targets[at]) if indices else tuple(targets[at].tolist()), **how)
+        for at in np.ndindex(*rows.shape[:-1])
+    }
     element_wise = isinstance(next(iter(results.values()))[0], list)
     values = np.empty(rows.shape if element_wise else rows.shape[:-1], object)
     gradients = np.empty(rows.shape, object)
@@ -195,6 +201,7 @@ def error(got, true):
 
 
 # How far off a result may be -----------------------------------------------------------------------------------------------------
+
 
 def ulp(x, dtype):
     """The distance from |x| to the next number of this dtype."""
@@ -226,8 +233,10 @@ def gradient_bound(dtype, mass=1):
 def binary_bounds(value, gradient, logits, targets, dtype):
     """The two bounds of the binary cross-entropy of a sigmoid: relative for targets 0 and 1, absolute for those in between."""
     hard = (targets == 0) | (targets == 1)
-    return (np.where(hard, relative_bound(value, dtype), absolute_bound(value, dtype, largest_finite(logits))),
-            np.where(hard, relative_bound(gradient, dtype), gradient_bound(dtype)))
+    return (
+        np.where(hard, relative_bound(value, dtype), absolute_bound(value, dtype, largest_finite(logits))),
+        np.where(hard, relative_bound(gradient, dtype), gradient_bound(dtype)),
+    )
 
 
 def assert_within(got, true, bound, dtype=None, **inputs):
@@ -240,6 +249,8 @@ def assert_within(got, true, bound, dtype=None, **inputs):
     if bad.any():
         excess = np.where(np.isnan(off), np.inf, off / bound)
         at = np.unravel_index(np.argmax(np.where(bad, excess, -1)), off.shape)
-        shown = ', '.join('%s = %r' % (name, np.asarray(x)[at[:np.ndim(x)]]) for name, x in inputs.items())
-        raise AssertionError('%d of %d elements are off; the worst, at %s (%s), is %r instead of %s: %.3g times the bound'
-                             % (bad.sum(), off.size, at, shown, got[at], mp.nstr(true.numbers[at], 20), excess[at]))
+        shown = ', '.join('%s = %r' % (name, np.asarray(x)[at[: np.ndim(x)]]) for name, x in inputs.items())
+        raise AssertionError(
+            '%d of %d elements are off; the worst, at %s (%s), is %r instead of %s: %.3g times the bound'
+            % (bad.sum(), off.size, at, shown, got[at], mp.nstr(true.numbers[at], 20), excess[at])
+        )

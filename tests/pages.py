@@ -34,8 +34,10 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 Block = namedtuple('Block', 'language line source')
 
-DIRECTIVE = re.compile(r' *\.\. (?:code-block:: *(?P<language>\S*)|'
-                       r'(?P<setup>testsetup)::)$')
+DIRECTIVE = re.compile(
+    r' *\.\. (?:code-block:: *(?P<language>\S*)|'
+    r'(?P<setup>testsetup)::)$'
+)
 MARKUP = re.compile(r' *\.\. ')
 DECIMAL = re.compile(r'-?\d+\.\d+')
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -51,8 +53,7 @@ def rst_files():
     found = [name for name in os.listdir(REPOSITORY) if name.endswith('.rst')]
     for folder, folders, names in os.walk(os.path.join(REPOSITORY, 'docs')):
         folders[:] = [name for name in folders if name != '_build']
-        found += [os.path.relpath(os.path.join(folder, name), REPOSITORY)
-                  for name in names if name.endswith('.rst')]
+        found += [os.path.relpath(os.path.join(folder, name), REPOSITORY) for name in names if name.endswith('.rst')]
     return sorted(found)
 
 
@@ -106,8 +107,7 @@ def blocks(text):
             while start < len(lines) and not lines[start].strip():
                 start += 1
             body, place = _body(lines, start, partial(_is_inside, level))
-            language = ('literal' if literal else
-                        directive.group('language') or 'python')
+            language = 'literal' if literal else directive.group('language') or 'python'
         else:
             continue
         yield Block(language, start, textwrap.dedent(body).rstrip() + '\n')
@@ -119,17 +119,14 @@ def is_python(source):
         tree = ast.parse(source)
     except SyntaxError:
         return False
-    return any(isinstance(node, (ast.Call, ast.Import, ast.ImportFrom,
-                                 ast.Assign)) for node in ast.walk(tree))
+    return any(isinstance(node, (ast.Call, ast.Import, ast.ImportFrom, ast.Assign)) for node in ast.walk(tree))
 
 
 def alike(wanted, printed):
     """Whether two texts are equal but for a little in their decimals."""
     if DECIMAL.sub('#', wanted).split() != DECIMAL.sub('#', printed).split():
         return False
-    return all(abs(float(a) - float(b)) <= 0.03 + 0.1 * abs(float(a))
-               for a, b in zip(DECIMAL.findall(wanted),
-                               DECIMAL.findall(printed)))
+    return all(abs(float(a) - float(b)) <= 0.03 + 0.1 * abs(float(a)) for a, b in zip(DECIMAL.findall(wanted), DECIMAL.findall(printed)))
 
 
 def _execute(source, line, page, names):
@@ -140,8 +137,7 @@ def _execute(source, line, page, names):
 
 
 def _check_doctest(block, page, names):
-    test = doctest.DocTestParser().get_doctest(block.source, names, page,
-                                               page, block.line)
+    test = doctest.DocTestParser().get_doctest(block.source, names, page, page, block.line)
     test.globs = names  # the parser took a copy
     report = io.StringIO()
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
@@ -165,14 +161,11 @@ def run(page, setup=''):
         where = '%s, line %d' % (page, line + 1)
         if language == 'doctest' or source.startswith('>>> '):
             _check_doctest(block, page, names)
-        elif language == 'python' or (language == 'literal' and
-                                      is_python(source)):
+        elif language == 'python' or (language == 'literal' and is_python(source)):
             printed = _execute(source, line, page, names)
         elif language == 'text':
             assert printed is not None, where + ': no code above prints this'
-            assert alike(source, printed), '%s: printed was\n%s' % (where,
-                                                                    printed)
+            assert alike(source, printed), '%s: printed was\n%s' % (where, printed)
         else:
-            assert language in ('console', 'none', 'literal'), (
-                '%s: nothing runs %s' % (where, language))
+            assert language in ('console', 'none', 'literal'), '%s: nothing runs %s' % (where, language)
     return names

@@ -4,6 +4,7 @@ Every loss returns a ``Loss``: its value, and the derivative of that value with 
 where these only name a class). Both derivatives have the shape of the broadcast operands; ``chain`` turns them into the gradient of a
 weighted sum.
 """
+
 from collections import namedtuple
 
 import numpy as np
@@ -19,7 +20,7 @@ def floats(*arrays):
 def product(weight, factor):
     """weight * factor, where a zero weight silences an infinite factor, but not a NaN."""
     with np.errstate(invalid='ignore'):
-        return np.where((weight == 0) & ~np.isnan(factor), 0., weight * factor)
+        return np.where((weight == 0) & ~np.isnan(factor), 0.0, weight * factor)
 
 
 def log(x):
@@ -34,11 +35,12 @@ def reciprocal(x):
 
 def ramp(x):
     """max(0, x) and its slope, which is one half at the kink; a NaN stays a NaN."""
-    slope = np.where(x > 0, 1., np.where(x == 0, .5, 0.))
+    slope = np.where(x > 0, 1.0, np.where(x == 0, 0.5, 0.0))
     return np.maximum(0, x), np.where(np.isnan(x), np.nan, slope)
 
 
 # Element-wise losses
+
 
 def binary_crossentropy(predictions, targets):
     p, t = floats(predictions, targets)
@@ -55,7 +57,7 @@ def squared_error(a, b):
 def binary_hinge_loss(predictions, targets, delta=1, log_odds=True, binary=True):
     p, t, delta = floats(predictions, targets, delta)
     z, z_slope = (p, np.ones_like(p)) if log_odds else (log(p) - log(1 - p), reciprocal(p * (1 - p)))
-    s, s_slope = (2 * t - 1, 2.) if binary else (t, 1.)
+    s, s_slope = (2 * t - 1, 2.0) if binary else (t, 1.0)
     value, slope = ramp(delta - s * z)
     return Loss(value, -slope * s * z_slope, -product(slope, s_slope * z))
 
@@ -63,12 +65,13 @@ def binary_hinge_loss(predictions, targets, delta=1, log_odds=True, binary=True)
 def huber_loss(predictions, targets, delta=1):
     p, t, delta = floats(predictions, targets, delta)
     d = p - t
-    value = np.where(abs(d) <= delta, d ** 2 / 2, delta * (abs(d) - delta / 2))
+    value = np.where(abs(d) <= delta, d**2 / 2, delta * (abs(d) - delta / 2))
     slope = np.minimum(np.maximum(d, -delta), delta)
     return Loss(value, slope, -slope)
 
 
 # Functions of rows: inside them the class axis is the last one
+
 
 def class_last(array, axis):
     return np.moveaxis(array, axis, -1)
@@ -91,28 +94,29 @@ def named_class(predictions, targets, axis):
 
 
 def categorical_crossentropy(predictions, targets, axis=-1):
-    p, = floats(predictions)
+    (p,) = floats(predictions)
     if not dense(predictions, targets):
         rows = class_last(p, axis)
         hot = one_hot(targets, rows.shape[-1])
-        named = np.where(hot, rows, 1.)  # no other probability is read
-        return Loss(-log(named).sum(-1), np.moveaxis(np.where(hot, -reciprocal(named), 0.), -1, axis), None)
-    t, = floats(targets)
+        named = np.where(hot, rows, 1.0)  # no other probability is read
+        return Loss(-log(named).sum(-1), np.moveaxis(np.where(hot, -reciprocal(named), 0.0), -1, axis), None)
+    (t,) = floats(targets)
     return Loss(-product(t, log(p)).sum(axis), -product(t, reciprocal(p)), -log(p))
 
 
 def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
-    scores, = floats(class_last(np.asarray(predictions), axis))
+    (scores,) = floats(class_last(np.asarray(predictions), axis))
     count = scores.shape[-1]
     right = one_hot(named_class(predictions, targets, axis), count)
     wrong = np.where(right, -np.inf, scores)
     rival = one_hot(np.argmax(wrong, -1), count) & ~right
-    value, slope = ramp(wrong.max(-1) - np.where(right, scores, 0.).sum(-1) + delta)
+    value, slope = ramp(wrong.max(-1) - np.where(right, scores, 0.0).sum(-1) + delta)
     gradient = slope[..., np.newaxis] * (rival.astype(float) - right)
     return Loss(value, np.moveaxis(gradient, -1, axis), None)
 
 
 # Accuracies
+
 
 def binary_accuracy(predictions, targets, threshold=0.5):
     p, t = floats(predictions, targets)
@@ -121,7 +125,7 @@ def binary_accuracy(predictions, targets, threshold=0.5):
 
 def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
     """Sort every row by falling score (a stable sort: of equal scores the lower index comes first) and look among the first ``top_k``."""
-    scores, = floats(class_last(np.asarray(predictions), axis))
+    (scores,) = floats(class_last(np.asarray(predictions), axis))
     named = named_class(predictions, targets, axis)
     ranking = np.argsort(-scores, axis=-1, kind='stable')[..., :top_k]
     return (ranking == named[..., np.newaxis]).any(-1) & ~np.isnan(scores).any(-1)
@@ -129,15 +133,16 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
 
 # Summaries and the chain rule
 
+
 def aggregate(loss, weights=None, mode='mean'):
-    loss, weights = floats(loss, 1. if weights is None else weights)
+    loss, weights = floats(loss, 1.0 if weights is None else weights)
     return (loss * share(loss.shape, weights, mode)).sum() if loss.size or mode == 'sum' else np.nan
 
 
-def share(shape, weights=1., mode='mean'):
+def share(shape, weights=1.0, mode='mean'):
     """What every element of a loss of the given shape contributes to its aggregate: the gradient of `aggregate`."""
-    weights, = floats(weights)
-    divisor = {'mean': np.prod(shape), 'sum': 1., 'normalized_sum': weights.sum()}[mode]
+    (weights,) = floats(weights)
+    divisor = {'mean': np.prod(shape), 'sum': 1.0, 'normalized_sum': weights.sum()}[mode]
     with np.errstate(divide='ignore', invalid='ignore'):
         return np.broadcast_to(weights, shape) / np.float64(divisor)
 

@@ -1,4 +1,5 @@
 """What goes in: names and signatures, the calls of old scripts, and what bad input is told."""
+
 import inspect
 import pickle
 import re
@@ -24,7 +25,8 @@ SIGNATURES = {
     'huber_loss': '(predictions, targets, delta=1)',
     'aggregate': "(loss, weights=None, mode='mean')",
     'binary_accuracy': '(predictions, targets, threshold=0.5)',
-    'categorical_accuracy': '(predictions, targets, top_k=1, axis=-1)'}
+    'categorical_accuracy': '(predictions, targets, top_k=1, axis=-1)',
+}
 
 # Options without which a call would warn
 QUIET = {'binary_hinge_loss': {'log_odds': True}}
@@ -50,6 +52,7 @@ def refused(error, name, argument, tokens, *args, **options):
 
 
 # Names ---------------------------------------------------------------------------------------------------------------------------
+
 
 def test_all_lists_the_nine_functions():
     assert sorted(objectives.__all__) == sorted(SIGNATURES)
@@ -84,6 +87,7 @@ def test_align_targets_gives_a_vector_the_axis_of_a_column():
 
 # The calls of old scripts --------------------------------------------------------------------------------------------------------
 
+
 def same(*graphs):
     return is_same_graph(*graphs)
 
@@ -95,7 +99,7 @@ def test_positional_arguments_keep_lasagnes_order():
     assert same(o.binary_hinge_loss(p, w, 2, False, False), o.binary_hinge_loss(p, w, delta=2, log_odds=False, binary=False))
     assert same(o.multiclass_hinge_loss(p, t, 2), o.multiclass_hinge_loss(predictions=p, targets=t, delta=2))
     assert same(o.huber_loss(p, w, 2), o.huber_loss(predictions=p, targets=w, delta=2))
-    assert same(o.binary_accuracy(p, w, .25), o.binary_accuracy(predictions=p, targets=w, threshold=.25))
+    assert same(o.binary_accuracy(p, w, 0.25), o.binary_accuracy(predictions=p, targets=w, threshold=0.25))
     assert same(o.categorical_accuracy(p, t, 3), o.categorical_accuracy(predictions=p, targets=t, top_k=3))
     assert same(o.squared_error(p, w), o.squared_error(a=p, b=w))
     assert same(o.binary_crossentropy(p, w), o.binary_crossentropy(predictions=p, targets=w))
@@ -129,6 +133,7 @@ def test_aggregate_of_column_keeps_the_graph():
 
 # Bad input -----------------------------------------------------------------------------------------------------------------------
 
+
 @categorical
 @pytest.mark.parametrize('ranks', [(2, 3), (2, 0), (3, 1), (4, 2), (1, 2)], ids=str)
 @pytest.mark.parametrize('dtype', ['int32', 'float32'])
@@ -144,8 +149,11 @@ def test_predictions_without_a_class_axis(name):
 
 
 @categorical
-@pytest.mark.parametrize('targets', [T.fvector(), T.dvector(), T.vector(dtype='float16'), np.array([0., 1.]), [0., 1.]],
-                         ids=['float32', 'float64', 'float16', 'array', 'list'])
+@pytest.mark.parametrize(
+    'targets',
+    [T.fvector(), T.dvector(), T.vector(dtype='float16'), np.array([0.0, 1.0]), [0.0, 1.0]],
+    ids=['float32', 'float64', 'float16', 'array', 'list'],
+)
 def test_class_indices_that_are_floats(name, targets):
     dtype = getattr(targets, 'dtype', 'float64')
     refused(TypeError, name, 'targets', ['cast', 'integer', dtype], T.fmatrix(), targets)
@@ -153,7 +161,7 @@ def test_class_indices_that_are_floats(name, targets):
 
 @categorical
 def test_class_index_that_is_a_float_number(name):
-    refused(TypeError, name, 'targets', ['cast', 'integer'], T.fvector(), 1.)
+    refused(TypeError, name, 'targets', ['cast', 'integer'], T.fvector(), 1.0)
 
 
 def ones(*shape, **options):
@@ -162,7 +170,8 @@ def ones(*shape, **options):
 
 @elementwise
 @pytest.mark.parametrize(
-    'shapes', [((4,), (5,)), ((4, 3), (4, 2)), ((4, 3), (4,)), ((4, 1), (5,)), ((2, 1, 3), (2, 4)), ((5,), (4, 1))], ids=str)
+    'shapes', [((4,), (5,)), ((4, 3), (4, 2)), ((4, 3), (4,)), ((4, 1), (5,)), ((2, 1, 3), (2, 4)), ((5,), (4, 1))], ids=str
+)
 def test_constants_of_contradicting_shapes(name, shapes):
     argument = 'b' if name == 'squared_error' else 'targets'
     refused(ValueError, name, argument, shapes, ones(*shapes[0]), ones(*shapes[1]))
@@ -194,11 +203,11 @@ def test_constant_delta_of_contradicting_shape(name):
 @pytest.mark.parametrize('name', ELEMENTWISE + CATEGORICAL)
 def test_value_of_a_shared_variable_is_not_consulted(name):
     """It may change until the function runs."""
-    p, t = theano.shared(.5 * ones(4, 3)), theano.shared(ones(5, 3))
+    p, t = theano.shared(0.5 * ones(4, 3)), theano.shared(ones(5, 3))
     loss = call(name, p, t)
     t.set_value(ones(4, 3))
     assert len(evaluate(loss)) == 4
-    p.set_value(.5 * ones(6, 3))
+    p.set_value(0.5 * ones(6, 3))
     with pytest.raises(ValueError):
         evaluate(loss)
 
@@ -253,17 +262,37 @@ def test_weights_of_higher_rank_by_two_axes_of_length_1():
     refused(ValueError, 'aggregate', 'weights', [1, 2], T.fvector(), T.TensorType('float32', [True, True])())
 
 
-@pytest.mark.parametrize('delta', [True, False, np.bool_(True), np.array(True), T.scalar(dtype='bool'), theano.shared(np.array(True))],
-                         ids=['True', 'False', 'bool_', 'array', 'symbolic', 'shared'])
+@pytest.mark.parametrize(
+    'delta',
+    [True, False, np.bool_(True), np.array(True), T.scalar(dtype='bool'), theano.shared(np.array(True))],
+    ids=['True', 'False', 'bool_', 'array', 'symbolic', 'shared'],
+)
 @pytest.mark.parametrize('name', ['binary_hinge_loss', 'multiclass_hinge_loss', 'huber_loss'])
 def test_delta_is_no_bool(name, delta):
     refused(TypeError, name, 'delta', ['bool'], T.fmatrix(), T.imatrix(), delta)
 
 
 TOP_K = {
-    '0': 0, '-1': -1, '1.5': 1.5, '2.0': 2., 'True': True, 'False': False, 'bool_': np.bool_(True), 'None': None, 'str': '2', 'list': [1],
-    'float64': np.float64(2), 'array': np.array([1, 2]), 'zero-array': np.array(0), 'int64': np.int64(0), 'symbolic-float': T.fscalar(),
-    'symbolic-bool': T.scalar(dtype='bool'), 'symbolic-vector': T.ivector(), 'shared-float': theano.shared(2.), 'complex': 1j}
+    '0': 0,
+    '-1': -1,
+    '1.5': 1.5,
+    '2.0': 2.0,
+    'True': True,
+    'False': False,
+    'bool_': np.bool_(True),
+    'None': None,
+    'str': '2',
+    'list': [1],
+    'float64': np.float64(2),
+    'array': np.array([1, 2]),
+    'zero-array': np.array(0),
+    'int64': np.int64(0),
+    'symbolic-float': T.fscalar(),
+    'symbolic-bool': T.scalar(dtype='bool'),
+    'symbolic-vector': T.ivector(),
+    'shared-float': theano.shared(2.0),
+    'complex': 1j,
+}
 
 
 @pytest.mark.parametrize('top_k', TOP_K.values(), ids=list(TOP_K))
@@ -287,11 +316,22 @@ def test_axis_out_of_range(name, ndim, axis):
 
 
 NO_NUMBERS = {
-    'complex-symbolic': T.zmatrix(), 'complex64': T.TensorType('complex64', [False] * 2)(), 'complex-array': np.ones((2, 2), 'complex128'),
-    'complex-number': 1j, 'sparse-symbolic': theano.sparse.csr_matrix(), 'sparse-array': scipy.sparse.csc_matrix(np.eye(2)),
+    'complex-symbolic': T.zmatrix(),
+    'complex64': T.TensorType('complex64', [False] * 2)(),
+    'complex-array': np.ones((2, 2), 'complex128'),
+    'complex-number': 1j,
+    'sparse-symbolic': theano.sparse.csr_matrix(),
+    'sparse-array': scipy.sparse.csc_matrix(np.eye(2)),
     'sparse-constant': theano.sparse.as_sparse_variable(scipy.sparse.csc_matrix(np.eye(2))),
-    'str': 'spam', 'strings': np.array([['a', 'b']]), 'objects': np.array([[None, 1]], dtype=object), 'dict': {},
-    'dates': np.array(['2020-01-01'], 'datetime64[D]'), 'generic': theano.gof.type.generic(), 'function': len, 'list-of-str': ['a', 'b']}
+    'str': 'spam',
+    'strings': np.array([['a', 'b']]),
+    'objects': np.array([[None, 1]], dtype=object),
+    'dict': {},
+    'dates': np.array(['2020-01-01'], 'datetime64[D]'),
+    'generic': theano.gof.type.generic(),
+    'function': len,
+    'list-of-str': ['a', 'b'],
+}
 no_number = pytest.mark.parametrize('bad', NO_NUMBERS.values(), ids=list(NO_NUMBERS))
 
 

@@ -17,18 +17,38 @@ def run(script, *arguments):
     """Run a script of the benchmarks; return the process that ended."""
     return subprocess.run(
         [sys.executable, os.path.join(BENCHMARKS, script)] + list(arguments),
-        env=dict(os.environ, PYTHONPATH=REPOSITORY), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, universal_newlines=True)
+        env=dict(os.environ, PYTHONPATH=REPOSITORY),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
 
 
 @pytest.fixture(scope='module')
 def timed(tmp_path_factory):
     """What a tiny run printed, and its file."""
     filename = str(tmp_path_factory.mktemp('timed') / 'cpu.json')
-    done = run('cpu.py', '--quick', '--contenders', 'ours', 'plain_theano',
-               '--losses', 'squared_error', 'top1', '--sizes', '6x3', '5',
-               '--dtypes', 'float32', '--threads', '1', '--cache', CACHE,
-               '--json', filename)
+    done = run(
+        'cpu.py',
+        '--quick',
+        '--contenders',
+        'ours',
+        'plain_theano',
+        '--losses',
+        'squared_error',
+        'top1',
+        '--sizes',
+        '6x3',
+        '5',
+        '--dtypes',
+        'float32',
+        '--threads',
+        '1',
+        '--cache',
+        CACHE,
+        '--json',
+        filename,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, filename
 
@@ -36,13 +56,13 @@ def timed(tmp_path_factory):
 def test_rows_have_the_times_of_all_contenders(timed):
     with open(timed[1]) as file:
         report = json.load(file)
-    assert [(row['loss'], row['kind'], row['size'])
-            for row in report['rows']] == [
+    assert [(row['loss'], row['kind'], row['size']) for row in report['rows']] == [
         ('squared_error', 'value', '6x3'),
         ('squared_error', 'value+gradient', '6x3'),
         ('top1', 'value', '6x3'),
         ('squared_error', 'value', '5'),
-        ('squared_error', 'value+gradient', '5')]
+        ('squared_error', 'value+gradient', '5'),
+    ]
     for row in report['rows']:
         assert row['failed'] == {}
         assert row['threads'] == 1 and row['dtype'] == 'float32'
@@ -61,16 +81,14 @@ def test_the_table_can_be_printed_again(timed):
     assert table.returncode == 0, table.stderr
     assert printed.startswith(table.stdout.rstrip('\n'))
     assert '/fastest' in printed and 'plain: ' in printed
-    line, = [line for line in printed.splitlines()
-             if line.startswith('top1')]
+    (line,) = [line for line in printed.splitlines() if line.startswith('top1')]
     assert line.split()[:5] == ['top1', 'value', '6x3', 'float32', '1']
 
 
 def test_the_chart_is_the_same_each_time(timed, tmp_path):
     svgs = []
     for name in ['first.svg', 'second.svg']:
-        done = run('chart.py', '--json', timed[1], '--threads', '1', '--svg',
-                   str(tmp_path / name))
+        done = run('chart.py', '--json', timed[1], '--threads', '1', '--svg', str(tmp_path / name))
         assert done.returncode == 0, done.stderr
         svgs.append((tmp_path / name).read_bytes())
     assert svgs[0] == svgs[1] and len(svgs[0]) > 5000
@@ -80,17 +98,22 @@ def test_the_chart_is_the_same_each_time(timed, tmp_path):
 
 
 def test_a_contender_that_cannot_start_is_named(tmp_path):
-    done = run('cpu.py', '--contenders', 'jax_jit', '--python',
-               'jax_jit=' + str(tmp_path / 'python'), '--cache', CACHE)
+    done = run('cpu.py', '--contenders', 'jax_jit', '--python', 'jax_jit=' + str(tmp_path / 'python'), '--cache', CACHE)
     assert done.returncode == 1
     assert 'jax_jit' in done.stderr and 'make bench' in done.stderr
     assert 'Traceback' not in done.stderr
 
 
-@pytest.mark.parametrize('arguments', [
-    ['--sizes', '12y3'], ['--sizes', '0x3'], ['--losses', 'top2'],
-    ['--python', 'gcc=/usr/bin/gcc'], ['--losses', 'top1', '--sizes', '7'],
-])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['--sizes', '12y3'],
+        ['--sizes', '0x3'],
+        ['--losses', 'top2'],
+        ['--python', 'gcc=/usr/bin/gcc'],
+        ['--losses', 'top1', '--sizes', '7'],
+    ],
+)
 def test_bad_options_are_refused(arguments):
     done = run('cpu.py', *arguments)
     assert done.returncode != 0 and 'Traceback' not in done.stderr
@@ -98,6 +121,7 @@ def test_bad_options_are_refused(arguments):
 
 # ---------------------------------------------------------------------------
 # What needs no process
+
 
 @pytest.fixture
 def modules(monkeypatch):
@@ -109,6 +133,7 @@ def modules(monkeypatch):
     import cases
     import cpu
     import table
+
     yield cases, cpu, table
     for name in set(sys.modules) - before:
         del sys.modules[name]
@@ -121,8 +146,7 @@ def test_the_full_table_is_the_one_of_the_issue(modules):
     assert len(rows) == 2 * len(of_one_type) == len(set(rows))
     # three losses of rows, two accuracies, four element-wise losses
     assert len(of_one_type) == 3 * 5 * 2 + 2 * 5 + 4 * 2 * 2
-    scores, targets = cases.data_of(cases.Case(
-        'softmax_dense', 'value+gradient', '4x3', 'float64'))
+    scores, targets = cases.data_of(cases.Case('softmax_dense', 'value+gradient', '4x3', 'float64'))
     assert scores.shape == targets.shape == (4, 3)
     assert targets.sum(axis=1) == pytest.approx(1)
 
@@ -130,23 +154,25 @@ def test_the_full_table_is_the_one_of_the_issue(modules):
 def test_results_that_differ_are_found(modules):
     _, cpu, _ = modules
     import numpy as np
-    gradient = np.array([1., -2., 0.])
+
+    gradient = np.array([1.0, -2.0, 0.0])
     assert cpu.largest_difference([gradient], [gradient]) == 0
-    assert cpu.largest_difference([gradient + 1e-3], [gradient]) == \
-        pytest.approx(5e-4)
+    assert cpu.largest_difference([gradient + 1e-3], [gradient]) == pytest.approx(5e-4)
     assert cpu.largest_difference([gradient[:2]], [gradient]) == float('inf')
     assert not cpu.largest_difference([gradient * np.nan], [gradient]) <= 1
 
 
 def test_missed_goals_are_marked(modules):
     _, _, table = modules
-    row = {'loss': 'softmax_indices', 'kind': 'value+gradient',
-           'size': '8192x1000', 'seconds': {
-               'ours': 2.4, 'torch_eager': 10., 'jax_jit': 9.,
-               'memory_copy': 1.4}}
+    row = {
+        'loss': 'softmax_indices',
+        'kind': 'value+gradient',
+        'size': '8192x1000',
+        'seconds': {'ours': 2.4, 'torch_eager': 10.0, 'jax_jit': 9.0, 'memory_copy': 1.4},
+    }
     assert table.misses(row) == []
     row['seconds']['ours'] = 8.5
-    missed, = table.misses(row)
+    (missed,) = table.misses(row)
     for goal in ['/torch 0.85 > 0.5', '/fastest 0.94 > 0.9', '/copy 6.07']:
         assert goal in missed
     assert table.misses(dict(row, kind='value')) == []

@@ -17,14 +17,11 @@ NEEDS_FLAG = not bootstrap.numpy_describes_blas()
 def run_python(code, home, *options, flags='', **environ):
     """What a new Python prints, under a user who set nothing but this."""
     cache = "base_compiledir='%s'" % theano.config.base_compiledir
-    environ = dict(os.environ, HOME=str(home), USERPROFILE=str(home),
-                   THEANO_FLAGS=','.join([cache] + flags.split()), **environ)
+    environ = dict(os.environ, HOME=str(home), USERPROFILE=str(home), THEANO_FLAGS=','.join([cache] + flags.split()), **environ)
     if 'THEANORC' in environ and environ['THEANORC'] is None:
         del environ['THEANORC']
     command = [sys.executable] + list(options) + ['-c', code]
-    done = subprocess.run(command, env=environ, cwd=str(home),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    done = subprocess.run(command, env=environ, cwd=str(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -32,31 +29,31 @@ def run_python(code, home, *options, flags='', **environ):
 # ---------------------------------------------------------------------------
 # The real thing, in a process that has imported nothing yet
 
-PRINT_FLAGS = ("import os, lasagne_objectives\n"
-               "import theano\n"
-               "print(theano.config.blas.ldflags)")
+PRINT_FLAGS = "import os, lasagne_objectives\nimport theano\nprint(theano.config.blas.ldflags)"
 
 
 def test_theano_can_be_imported_after_the_package(tmp_path):
-    printed = run_python("import lasagne_objectives, theano; "
-                         "x = theano.tensor.dmatrix(); "
-                         "print(theano.function([x], x.dot(x))([[2]]))",
-                         tmp_path, THEANORC=None)
+    printed = run_python(
+        "import lasagne_objectives, theano; x = theano.tensor.dmatrix(); print(theano.function([x], x.dot(x))([[2]]))",
+        tmp_path,
+        THEANORC=None,
+    )
     assert printed == '[[4.]]'
 
 
 def test_only_the_flag_is_changed(tmp_path):
-    code = ("import os; before = dict(os.environ); import lasagne_objectives;"
-            "print([name for name in set(before) | set(os.environ)"
-            " if before.get(name) != os.environ.get(name)])")
+    code = (
+        "import os; before = dict(os.environ); import lasagne_objectives;"
+        "print([name for name in set(before) | set(os.environ)"
+        " if before.get(name) != os.environ.get(name)])"
+    )
     changed = "['THEANO_FLAGS']" if NEEDS_FLAG else "[]"
     assert run_python(code, tmp_path, THEANORC=None) == changed
 
 
 def test_the_flag_in_theano_flags_stays(tmp_path):
     flags = 'floatX=float32 blas.ldflags=-lm'
-    assert run_python(PRINT_FLAGS, tmp_path, flags=flags,
-                      THEANORC=None) == '-lm'
+    assert run_python(PRINT_FLAGS, tmp_path, flags=flags, THEANORC=None) == '-lm'
 
 
 def test_the_flag_in_theanorc_stays(tmp_path):
@@ -72,29 +69,25 @@ def test_the_flag_in_a_file_named_by_theanorc_stays(tmp_path):
 
 
 def test_other_settings_stay(tmp_path):
-    code = ("import lasagne_objectives, theano;"
-            "print(theano.config.floatX, theano.config.optimizer)")
+    code = "import lasagne_objectives, theano;print(theano.config.floatX, theano.config.optimizer)"
     (tmp_path / '.theanorc').write_text('[global]\noptimizer = None\n')
-    assert run_python(code, tmp_path, flags='floatX=float32',
-                      THEANORC=None) == 'float32 None'
+    assert run_python(code, tmp_path, flags='floatX=float32', THEANORC=None) == 'float32 None'
 
 
 def test_nothing_is_changed_if_theano_is_there(tmp_path):
-    code = ("import os, theano; before = dict(os.environ);"
-            "import lasagne_objectives; print(before == os.environ)")
+    code = "import os, theano; before = dict(os.environ);import lasagne_objectives; print(before == os.environ)"
     assert run_python(code, tmp_path, flags='blas.ldflags=') == 'True'
 
 
 def test_asking_numpy_is_quiet(tmp_path):
-    code = ("import runpy; module = runpy.run_path(%r);"
-            "print(module['numpy_describes_blas']())"
-            % os.path.join(PACKAGE, 'bootstrap.py'))
+    code = "import runpy; module = runpy.run_path(%r);print(module['numpy_describes_blas']())" % os.path.join(PACKAGE, 'bootstrap.py')
     printed = run_python(code, tmp_path, '-W', 'error::DeprecationWarning')
     assert printed == str(not NEEDS_FLAG)
 
 
 # ---------------------------------------------------------------------------
 # Its decisions, one by one
+
 
 @pytest.fixture
 def user(monkeypatch, tmp_path):
@@ -131,8 +124,7 @@ def test_sets_the_empty_flag_without_a_blas(user):
 
 def test_keeps_other_flags(user):
     user.setenv('THEANO_FLAGS', 'floatX=float32 # my graphics card')
-    assert flags_after_preparation() == (
-        'blas.ldflags=-lopenblas,floatX=float32 # my graphics card')
+    assert flags_after_preparation() == ('blas.ldflags=-lopenblas,floatX=float32 # my graphics card')
 
 
 def test_leaves_a_numpy_alone_that_needs_nothing(user):
@@ -151,8 +143,7 @@ def test_says_so_if_an_import_of_theano_has_failed(user):
         bootstrap.prepare_theano()
 
 
-@pytest.mark.parametrize('flags', ['blas.ldflags=', 'blas.ldflags=-lmkl_rt',
-                                   'floatX=float32, blas.ldflags=-lm'])
+@pytest.mark.parametrize('flags', ['blas.ldflags=', 'blas.ldflags=-lmkl_rt', 'floatX=float32, blas.ldflags=-lm'])
 def test_leaves_a_flag_of_the_user_alone(user, flags):
     user.setenv('THEANO_FLAGS', flags)
     assert flags_after_preparation() == flags
@@ -167,6 +158,7 @@ def test_old_numpy_describes_its_blas(version):
 @pytest.mark.parametrize('described', [True, False])
 def test_newer_numpy_is_asked(monkeypatch, version, described):
     import numpy.distutils.__config__ as config
+
     if described:
         monkeypatch.setattr(config, 'blas_opt_info', {}, raising=False)
     else:
@@ -176,25 +168,40 @@ def test_newer_numpy_is_asked(monkeypatch, version, described):
 
 def test_knows_this_numpy():
     import numpy.distutils.__config__ as config
-    assert (bootstrap.numpy_describes_blas(np.__version__) ==
-            hasattr(config, 'blas_opt_info'))
+
+    assert bootstrap.numpy_describes_blas(np.__version__) == hasattr(config, 'blas_opt_info')
 
 
-@pytest.mark.parametrize('text', [
-    '', ',', 'floatX=float32', 'floatX=float32,device=cpu',
-    ' floatX = float32 , cxx=', 'blas.ldflags="-L/a,b -lblas",cxx=g++',
-    "a.b=1,a.b=2", 'a=b=c', 'device=cpu # , cxx=', 'novalue,device=cpu'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '',
+        ',',
+        'floatX=float32',
+        'floatX=float32,device=cpu',
+        ' floatX = float32 , cxx=',
+        'blas.ldflags="-L/a,b -lblas",cxx=g++',
+        "a.b=1,a.b=2",
+        'a=b=c',
+        'device=cpu # , cxx=',
+        'novalue,device=cpu',
+    ],
+)
 def test_parses_flags_as_theano_does(text):
     theanos = theano.configparser.parse_config_string(text, False)
     assert bootstrap.theano_flags(text) == theanos
 
 
-@pytest.mark.parametrize('theanorc, platform, expected', [
-    (None, 'linux', ['~/.theanorc']),
-    (None, 'win32', ['~/.theanorc', '~/.theanorc.txt']),
-    ('', 'linux', ['']),
-    ('a', 'win32', ['a']),
-    (os.pathsep.join(['~/a', '/b']), 'linux', ['~/a', '/b'])])
+@pytest.mark.parametrize(
+    'theanorc, platform, expected',
+    [
+        (None, 'linux', ['~/.theanorc']),
+        (None, 'win32', ['~/.theanorc', '~/.theanorc.txt']),
+        ('', 'linux', ['']),
+        ('a', 'win32', ['a']),
+        (os.pathsep.join(['~/a', '/b']), 'linux', ['~/a', '/b']),
+    ],
+)
 def test_knows_the_files_theano_reads(theanorc, platform, expected):
     expected = [os.path.expanduser(name) for name in expected]
     assert bootstrap.config_files(theanorc, platform) == expected
@@ -202,13 +209,11 @@ def test_knows_the_files_theano_reads(theanorc, platform, expected):
 
 def test_reads_this_users_files_as_theano_does(monkeypatch, tmp_path):
     monkeypatch.setenv('THEANORC', os.pathsep.join([str(tmp_path), '~/x']))
-    assert (bootstrap.config_files(os.environ['THEANORC'], sys.platform) ==
-            theano.configparser.config_files_from_theanorc())
+    assert bootstrap.config_files(os.environ['THEANORC'], sys.platform) == theano.configparser.config_files_from_theanorc()
 
 
 def test_flags_overrule_files(user, tmp_path):
-    (tmp_path / '.theanorc').write_text(
-        '[global]\ncxx = from file\n[blas]\nldflags = %(HOME)s\n')
+    (tmp_path / '.theanorc').write_text('[global]\ncxx = from file\n[blas]\nldflags = %(HOME)s\n')
     user.setenv('THEANO_FLAGS', 'cxx=from flags')
     assert bootstrap.user_setting('cxx') == 'from flags'
     assert bootstrap.user_setting('blas.ldflags') == '%(HOME)s'
@@ -219,17 +224,16 @@ def test_flags_overrule_files(user, tmp_path):
 # ---------------------------------------------------------------------------
 # Looking for a BLAS
 
-@pytest.mark.parametrize('setting, platform, compiler', [
-    (None, 'linux', 'g++'), (None, 'darwin', 'clang++'),
-    ('icpc', 'linux', 'icpc'), ('', 'darwin', '')])
+
+@pytest.mark.parametrize(
+    'setting, platform, compiler', [(None, 'linux', 'g++'), (None, 'darwin', 'clang++'), ('icpc', 'linux', 'icpc'), ('', 'darwin', '')]
+)
 @pytest.mark.parametrize('linkable', [True, False])
-def test_tries_the_compiler_theano_uses(monkeypatch, setting, platform,
-                                        compiler, linkable):
+def test_tries_the_compiler_theano_uses(monkeypatch, setting, platform, compiler, linkable):
     tried = []
     monkeypatch.setattr(bootstrap, 'user_setting', lambda name: setting)
     monkeypatch.setattr(sys, 'platform', platform)
-    monkeypatch.setattr(bootstrap, 'links',
-                        lambda *args: tried.append(args) or linkable)
+    monkeypatch.setattr(bootstrap, 'links', lambda *args: tried.append(args) or linkable)
     assert bootstrap.find_blas() == ('-lopenblas' if linkable else '')
     assert tried == [(compiler, ['-lopenblas'])]
 
@@ -237,13 +241,13 @@ def test_tries_the_compiler_theano_uses(monkeypatch, setting, platform,
 @pytest.fixture
 def library(monkeypatch, tmp_path):
     """Builds a stand-in for a BLAS, libstandin, and returns its folder."""
+
     def build(result):
         source = tmp_path / 'standin.cpp'
-        source.write_text('extern "C" double ddot_(int*, double*, int*, '
-                          'double*, int*) { return %s; }' % result)
-        subprocess.check_call(['g++', '-shared', '-fPIC', str(source), '-o',
-                               str(tmp_path / 'libstandin.so')])
+        source.write_text('extern "C" double ddot_(int*, double*, int*, double*, int*) { return %s; }' % result)
+        subprocess.check_call(['g++', '-shared', '-fPIC', str(source), '-o', str(tmp_path / 'libstandin.so')])
         return str(tmp_path)
+
     return build
 
 

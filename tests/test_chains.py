@@ -3,6 +3,7 @@
 Hypothesis draws shapes, layers and chains of element-moving ops, some of which tear the classes apart, and the axis and the targets of
 the loss. The logits are ordinary, so that the plain formula, written here with Theano's log, is finite and right.
 """
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ few = settings(max_examples=22, deadline=None, derandomize=True, database=None, 
 
 # One step of a chain: draws what to do to an array of this shape; does it to a Theano tensor and returns that with its shape -------
 
+
 def dimshuffle(draw, p, shape):
     order = draw(st.permutations(range(len(shape))))
     return p.dimshuffle(order), [shape[a] for a in order]
@@ -36,35 +38,45 @@ def reshape(draw, p, shape):
     a = draw(st.integers(0, len(shape) - 1))
     parts = [n for n in range(2, shape[a]) if shape[a] % n == 0]
     if a + 1 < len(shape) and draw(st.booleans()):
-        new = shape[:a] + [shape[a] * shape[a + 1]] + shape[a + 2:]
+        new = shape[:a] + [shape[a] * shape[a + 1]] + shape[a + 2 :]
         symbolic = [p.shape[i] for i in range(a)] + [p.shape[a] * p.shape[a + 1]] + [p.shape[i] for i in range(a + 2, len(shape))]
     elif parts:
         n = draw(st.sampled_from(parts))
-        new = shape[:a] + [n, shape[a] // n] + shape[a + 1:]
+        new = shape[:a] + [n, shape[a] // n] + shape[a + 1 :]
         symbolic = [p.shape[i] for i in range(a)] + [n, p.shape[a] // n] + [p.shape[i] for i in range(a + 1, len(shape))]
     else:
         new, symbolic = shape, [p.shape[i] for i in range(len(shape))]
     unknown = draw(st.integers(0, len(new) - 1))
-    given = draw(st.sampled_from([new, new[:unknown] + [-1] + new[unknown + 1:], symbolic]))
+    given = draw(st.sampled_from([new, new[:unknown] + [-1] + new[unknown + 1 :], symbolic]))
     return p.reshape(given, ndim=len(new)), new
 
 
 def flatten(draw, p, shape):
     ndim = draw(st.integers(1, len(shape)))
-    return p.flatten(ndim), shape[:ndim - 1] + [int(np.prod(shape[ndim - 1:]))]
+    return p.flatten(ndim), shape[: ndim - 1] + [int(np.prod(shape[ndim - 1 :]))]
 
 
 def subtensor(draw, p, shape):
     """A slice of one axis, or one index of it, with constants or with a symbolic bound."""
     a = draw(st.integers(0, len(shape) - 1))
     n = shape[a]
-    index, length = draw(st.sampled_from([(slice(None, None, -1), n), (slice(n // 2, None), n - n // 2), (slice(-1, None), 1),
-                                          (slice(0, None, 2), (n + 1) // 2), (slice(None, p.shape[a] // 2 + 1), min(n, n // 2 + 1)),
-                                          (n - 1, None), (-1, None)]))
+    index, length = draw(
+        st.sampled_from(
+            [
+                (slice(None, None, -1), n),
+                (slice(n // 2, None), n - n // 2),
+                (slice(-1, None), 1),
+                (slice(0, None, 2), (n + 1) // 2),
+                (slice(None, p.shape[a] // 2 + 1), min(n, n // 2 + 1)),
+                (n - 1, None),
+                (-1, None),
+            ]
+        )
+    )
     index = (slice(None),) * a + (index,)
     if length is None:
-        return (p[index], shape[:a] + shape[a + 1:]) if len(shape) > 1 else (p, shape)
-    return p[index], shape[:a] + [length] + shape[a + 1:]
+        return (p[index], shape[:a] + shape[a + 1 :]) if len(shape) > 1 else (p, shape)
+    return p[index], shape[:a] + [length] + shape[a + 1 :]
 
 
 def take(draw, p, shape):
@@ -76,7 +88,7 @@ def take(draw, p, shape):
         others = [i % shape[1] for i in range(len(chosen))]
         chosen = [i % shape[0] for i in chosen]
         return p[chosen, others], [len(chosen)] + shape[2:]
-    new = shape[:a] + [len(chosen)] + shape[a + 1:]
+    new = shape[:a] + [len(chosen)] + shape[a + 1 :]
     return (T.take(p, chosen, axis=a) if how == 'take' else p[(slice(None),) * a + (chosen,)]), new
 
 
@@ -116,8 +128,11 @@ def any_softmax(draw, z, ndim):
 def check(parameters, values, mode, ours, plain, t, *plain_t):
     """Value, and gradient of the mean, in one function: where the plain ones are finite, ours are the same."""
     targets = [T.TensorType(str(a.dtype), (False,) * a.ndim)() for a in (t,) + plain_t]
-    outputs = [output for loss in (ours(targets[0]), plain(targets[-1]))
-               for output in [loss] + theano.grad(loss.mean(), parameters, disconnected_inputs='ignore')]
+    outputs = [
+        output
+        for loss in (ours(targets[0]), plain(targets[-1]))
+        for output in [loss] + theano.grad(loss.mean(), parameters, disconnected_inputs='ignore')
+    ]
     with theano.change_flags(cxx=''):  # Theano would compile C to work out what is constant
         f = theano.function(parameters + targets, outputs, mode=mode_of(mode), on_unused_input='ignore')
     got = f(*(values + [t] + list(plain_t)))
@@ -147,8 +162,14 @@ def test_binary_losses_of_moved_softmaxes(data):
     if data.draw(st.booleans()):
         check(parameters, values, mode, lambda t: lo.binary_crossentropy(p, t), lambda t: plain_binary(p, t), t)
     else:
-        check(parameters, values, mode, lambda t: lo.binary_hinge_loss(p, t, log_odds=False),
-              lambda t: T.maximum(0, 1 - (2 * t - 1) * T.log(p / (1 - p))), t)
+        check(
+            parameters,
+            values,
+            mode,
+            lambda t: lo.binary_hinge_loss(p, t, log_odds=False),
+            lambda t: T.maximum(0, 1 - (2 * t - 1) * T.log(p / (1 - p))),
+            t,
+        )
 
 
 @few
@@ -162,5 +183,4 @@ def test_categorical_crossentropy_of_moved_layers(data, layer):
     if data.draw(st.booleans()):
         i = shares.argmax(axis=axis)
         t = [i, np.moveaxis(np.eye(shape[axis])[i], -1, axis)]
-    check(parameters, values, mode, lambda t: lo.categorical_crossentropy(p, t, axis=axis),
-          lambda t: -T.sum(t * T.log(p), axis=axis), *t)
+    check(parameters, values, mode, lambda t: lo.categorical_crossentropy(p, t, axis=axis), lambda t: -T.sum(t * T.log(p), axis=axis), *t)

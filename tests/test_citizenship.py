@@ -1,4 +1,5 @@
 """The losses as Theano variables like any other: differentiated twice, scanned, cloned, pickled, updated, and quiet about it."""
+
 import copy
 import os
 import pickle
@@ -16,8 +17,19 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, ELEMENTWISE, FORMULAS, MODES, PY, evaluate, random, sample_classes, sample_predictions,
-                   sample_targets, tensor_type)
+from cases import (
+    CATEGORICAL,
+    ELEMENTWISE,
+    FORMULAS,
+    MODES,
+    PY,
+    evaluate,
+    random,
+    sample_classes,
+    sample_predictions,
+    sample_targets,
+    tensor_type,
+)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
 # What is compiled where no mode can be passed (the inside of a scan) or where it must have a name to be pickled
@@ -29,7 +41,7 @@ every_loss = pytest.mark.parametrize('case', LOSSES, ids=str)
 
 def operands(case, shape=(4, 3), dtype='float64', dense=True):
     """Predictions off the grid, where ties and kinks of measure zero would spoil finite differences, and targets."""
-    p = sample_predictions(case.kind, shape, dtype) + random(5).uniform(.001, .01, shape).astype(dtype)
+    p = sample_predictions(case.kind, shape, dtype) + random(5).uniform(0.001, 0.01, shape).astype(dtype)
     return p, sample_targets(shape, dtype) if dense else sample_classes(shape, -1)
 
 
@@ -46,9 +58,10 @@ every_pair = over(PAIRS)
 
 # Derivatives ---------------------------------------------------------------------------------------------------------------------
 
+
 def difference(function, x, direction):
     """Central difference of a function along a direction."""
-    step = 2. ** -18
+    step = 2.0**-18
     return (function(x + step * direction) - function(x - step * direction)) / (2 * step)
 
 
@@ -83,7 +96,7 @@ def test_rop_is_the_transpose_of_lop(case, dense, mode):
     p, t = operands(case, dense=dense)
     variable, targets = T.dmatrix('predictions'), tensor_type(t)('targets')
     loss = case(variable, targets)
-    direction, upstream = random(3).uniform(-1, 1, p.shape), random(4).uniform(-1, 1, p.shape[:loss.ndim])
+    direction, upstream = random(3).uniform(-1, 1, p.shape), random(4).uniform(-1, 1, p.shape[: loss.ndim])
     products = [T.Rop(loss, variable, direction), T.Lop(loss, variable, T.constant(upstream))]
     forward, backward = evaluate(products, {variable: p, targets: t}, mode)
     np.testing.assert_allclose((forward * upstream).sum(), (backward * direction).sum(), rtol=1e-13)
@@ -117,11 +130,13 @@ def test_derivatives_behind_sigmoid_and_softmax(case, dense, mode):
     gradient = theano.grad(loss.sum(), logits)
     direction = random(3).uniform(-1, 1, z.shape)
     second = theano.grad((gradient * direction).sum(), logits)
-    results = evaluate([loss, gradient, second, T.Rop(gradient, logits, direction), T.Rop(loss, logits, direction)],
-                       {logits: z, targets: t}, mode)
+    results = evaluate(
+        [loss, gradient, second, T.Rop(gradient, logits, direction), T.Rop(loss, logits, direction)], {logits: z, targets: t}, mode
+    )
 
     def value(z):
         return case.reference(network_values(case, z), t).value
+
     curvature = difference(lambda z: network_gradient(case, z, t), z, direction)
     np.testing.assert_allclose(results[0], value(z), rtol=1e-13)
     np.testing.assert_allclose(results[1], network_gradient(case, z, t), rtol=1e-13, atol=1e-15)
@@ -182,9 +197,9 @@ def test_gradients_that_were_cut_stay_cut(case, dense, fence, mode):
 def test_gradients_that_were_scaled_stay_scaled(case, dense, mode):
     z, t = operands(ELEMENTWISE[1])[0], operands(case, dense=dense)[1]
     logits = T.dmatrix('logits')
-    loss = case(theano.gradient.grad_scale(NETWORKS[case.name](logits), -.5), t)
+    loss = case(theano.gradient.grad_scale(NETWORKS[case.name](logits), -0.5), t)
     gradient = evaluate(theano.grad(loss.sum(), logits), {logits: z}, mode)
-    np.testing.assert_allclose(gradient, -.5 * network_gradient(case, z, t), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(gradient, -0.5 * network_gradient(case, z, t), rtol=1e-12, atol=1e-14)
 
 
 @behind_a_network
@@ -201,6 +216,7 @@ def test_gradient_to_the_predictions_themselves(case, dense):
 
 
 # Scan, clone, pickle -------------------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize('case', [ELEMENTWISE[0], ELEMENTWISE[2], CATEGORICAL[0], CATEGORICAL[1]], ids=str)
 def test_inside_scan(case):
@@ -220,7 +236,7 @@ def test_inside_scan(case):
 def test_clone_and_givens_put_other_predictions_in(case, dense, mode):
     p, t = operands(case, dense=dense)
     variable, other, targets = T.dmatrix('predictions'), T.dmatrix('other'), tensor_type(t)('targets')
-    loss, replacement = case(variable, targets), .5 * other
+    loss, replacement = case(variable, targets), 0.5 * other
     inputs = {other: 2 * p, targets: t}
     expected = case.reference(p, t).value
     np.testing.assert_allclose(evaluate(theano.clone(loss, {variable: replacement}), inputs, mode), expected, rtol=1e-13, atol=1e-14)
@@ -237,10 +253,11 @@ def test_clone_and_givens_replace_the_output_of_a_network(case, dense, mode):
     predictions = NETWORKS[case.name](logits)
     loss = case(predictions, targets)
     expected = case.reference(p, t).value
-    arrays = np.full(p.shape, 3.), p, t
+    arrays = np.full(p.shape, 3.0), p, t
     for function in (
-            theano.function([logits, other, targets], theano.clone(loss, {predictions: other}), mode=mode, on_unused_input='ignore'),
-            theano.function([logits, other, targets], loss, givens={predictions: other}, mode=mode, on_unused_input='ignore')):
+        theano.function([logits, other, targets], theano.clone(loss, {predictions: other}), mode=mode, on_unused_input='ignore'),
+        theano.function([logits, other, targets], loss, givens={predictions: other}, mode=mode, on_unused_input='ignore'),
+    ):
         np.testing.assert_allclose(function(*arrays), expected, rtol=1e-13)
 
 
@@ -308,7 +325,7 @@ def test_updates_train_on_the_loss(case, update):
         scores = T.dot(theano.shared(x), weights)
         squash = T.nnet.softmax if case in CATEGORICAL else T.nnet.sigmoid
         cost = objectives.aggregate(case(squash(scores) if case.kind == 'probabilities' else scores, theano.shared(y)))
-        rate = {} if update == 'adadelta' else {'learning_rate': .01}
+        rate = {} if update == 'adadelta' else {'learning_rate': 0.01}
         train = theano.function([], cost, updates=getattr(lasagne.updates, update)(cost, [weights], **rate), mode=PY)
     costs = [train() for _ in range(4)]
     assert costs[0].dtype == weights.dtype == 'float32'
@@ -320,7 +337,7 @@ def test_momentum_applied_afterwards(constrain):
     weights = theano.shared(np.ones(3, 'float32'))
     cost = objectives.aggregate(objectives.squared_error(weights, 0))
     with change_flags(floatX='float32'):
-        updates = constrain(lasagne.updates.sgd(cost, [weights], learning_rate=.1), [weights])
+        updates = constrain(lasagne.updates.sgd(cost, [weights], learning_rate=0.1), [weights])
         train = theano.function([], cost, updates=updates, mode=PY)
     assert train() > train() > train()
 
@@ -372,26 +389,38 @@ def run(program):
     # Set by the user, so that the package has no reason left to touch it
     environment['THEANO_FLAGS'] = ','.join(filter(None, [environment.get('THEANO_FLAGS'), 'blas.ldflags=']))
     environment['PYTHONHASHSEED'] = '0'
-    result = subprocess.run([sys.executable, '-c', program], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), universal_newlines=True)
+    result = subprocess.run(
+        [sys.executable, '-c', program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        universal_newlines=True,
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def test_import_after_theano_changes_nothing():
-    program = STATE.format(before='import theano') + '''
+    program = (
+        STATE.format(before='import theano')
+        + '''
 before = state()
 import lasagne_objectives, lasagne_objectives.objectives
 after = state()
 print([name for name in before if before[name] != after[name]])
 '''
+    )
     assert run(program).splitlines()[-1] == '[]'
 
 
 def test_import_before_theano_changes_nothing():
     """Not the flags of a Theano imported later either: they are those of a process that never heard of the package."""
-    program = STATE + '''
+    program = (
+        STATE
+        + '''
 print(sorted(state().items()))
 '''
+    )
     alone, together = [run(program.format(before=before)).splitlines()[-1] for before in ('', 'import lasagne_objectives')]
     assert alone == together

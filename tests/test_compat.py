@@ -17,9 +17,7 @@ from lasagne_objectives import shims
 
 
 def run_python(code):
-    done = subprocess.run([sys.executable, '-c', code],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -27,20 +25,23 @@ def run_python(code):
 # ---------------------------------------------------------------------------
 # The real thing, in a new process
 
+
 def test_lasagne_can_be_imported():
-    assert run_python("import lasagne_objectives.compat, lasagne;"
-                      "print(lasagne.__version__)") == '0.1'
+    assert run_python("import lasagne_objectives.compat, lasagne;print(lasagne.__version__)") == '0.1'
 
 
 def test_scan_runs_compiled():
     """The rest of the function is in C even where the loop cannot be."""
-    assert run_python(
-        "import lasagne_objectives.compat, theano, theano.tensor as T;"
-        "x = T.dvector();"
-        "y, _ = theano.scan(lambda a, b: a + b, [x],"
-        " outputs_info=[T.constant(0., dtype='float64')]);"
-        "print(theano.function([x], y, mode='FAST_RUN')([1., 2.]).tolist())"
-    ) == '[1.0, 3.0]'
+    assert (
+        run_python(
+            "import lasagne_objectives.compat, theano, theano.tensor as T;"
+            "x = T.dvector();"
+            "y, _ = theano.scan(lambda a, b: a + b, [x],"
+            " outputs_info=[T.constant(0., dtype='float64')]);"
+            "print(theano.function([x], y, mode='FAST_RUN')([1., 2.]).tolist())"
+        )
+        == '[1.0, 3.0]'
+    )
 
 
 def test_only_a_python_that_cannot_compile_the_loop_is_kept_from_it():
@@ -53,38 +54,45 @@ def test_only_a_python_that_cannot_compile_the_loop_is_kept_from_it():
 
 
 def test_the_package_alone_changes_nothing():
-    code = ("import inspect, sys; before = set(dir(inspect));"
-            "import lasagne_objectives;"
-            "print(set(dir(inspect)) == before, [name for name in sys.modules"
-            " if 'downsample' in name or name.endswith('compat')"
-            " and name.startswith('lasagne')])")
+    code = (
+        "import inspect, sys; before = set(dir(inspect));"
+        "import lasagne_objectives;"
+        "print(set(dir(inspect)) == before, [name for name in sys.modules"
+        " if 'downsample' in name or name.endswith('compat')"
+        " and name.startswith('lasagne')])"
+    )
     assert run_python(code) == 'True []'
 
 
 def test_what_is_there_stays():
-    code = ("import inspect, sys, types, lasagne_objectives;"
-            "import theano.tensor.signal;"
-            "inspect.getargspec = mine = lambda function: 'mine';"
-            "name = 'theano.tensor.signal.downsample';"
-            "theano.tensor.signal.downsample = types.ModuleType(name);"
-            "sys.modules[name] = theano.tensor.signal.downsample;"
-            "import lasagne_objectives.compat;"
-            "print(inspect.getargspec is mine,"
-            " dir(sys.modules[name]) == dir(types.ModuleType(name)))")
+    code = (
+        "import inspect, sys, types, lasagne_objectives;"
+        "import theano.tensor.signal;"
+        "inspect.getargspec = mine = lambda function: 'mine';"
+        "name = 'theano.tensor.signal.downsample';"
+        "theano.tensor.signal.downsample = types.ModuleType(name);"
+        "sys.modules[name] = theano.tensor.signal.downsample;"
+        "import lasagne_objectives.compat;"
+        "print(inspect.getargspec is mine,"
+        " dir(sys.modules[name]) == dir(types.ModuleType(name)))"
+    )
     assert run_python(code) == 'True True'
 
 
 def test_installing_twice_changes_nothing():
-    code = ("import importlib, inspect, lasagne_objectives.compat as compat;"
-            "from theano.tensor.signal import downsample as first;"
-            "getargspec = inspect.getargspec; importlib.reload(compat);"
-            "from theano.tensor.signal import downsample as second;"
-            "print(first is second, getargspec is inspect.getargspec)")
+    code = (
+        "import importlib, inspect, lasagne_objectives.compat as compat;"
+        "from theano.tensor.signal import downsample as first;"
+        "getargspec = inspect.getargspec; importlib.reload(compat);"
+        "from theano.tensor.signal import downsample as second;"
+        "print(first is second, getargspec is inspect.getargspec)"
+    )
     assert run_python(code) == 'True True'
 
 
 def test_lasagnes_networks_compute():
     import lasagne  # needs compat, so not among the imports above
+
     layer = lasagne.layers.InputLayer((2, 1, 6, 6))
     layer = lasagne.layers.Conv2DLayer(layer, 3, 3)
     layer = lasagne.layers.MaxPool2DLayer(layer, 2)
@@ -98,22 +106,29 @@ def test_lasagnes_networks_compute():
 # ---------------------------------------------------------------------------
 # downsample
 
+
 def test_downsample_is_imported_in_every_way():
     import theano.tensor.signal.downsample
     from theano.tensor.signal import downsample
     from theano.tensor.signal.downsample import max_pool_2d
+
     assert theano.tensor.signal.downsample is downsample
     assert downsample.max_pool_2d is max_pool_2d
     assert downsample.DownsampleFactorMax is pool.Pool
     assert downsample.max_pool_2d_same_size is pool.max_pool_2d_same_size
 
 
-@pytest.mark.parametrize('options, modern', [
-    ({'ignore_border': True}, {'ignore_border': True}),
-    ({'ignore_border': False, 'st': (1, 2)},
-     {'ignore_border': False, 'stride': (1, 2)}),
-    ({'ignore_border': True, 'padding': (1, 0), 'mode': 'average_inc_pad'},
-     {'ignore_border': True, 'pad': (1, 0), 'mode': 'average_inc_pad'})])
+@pytest.mark.parametrize(
+    'options, modern',
+    [
+        ({'ignore_border': True}, {'ignore_border': True}),
+        ({'ignore_border': False, 'st': (1, 2)}, {'ignore_border': False, 'stride': (1, 2)}),
+        (
+            {'ignore_border': True, 'padding': (1, 0), 'mode': 'average_inc_pad'},
+            {'ignore_border': True, 'pad': (1, 0), 'mode': 'average_inc_pad'},
+        ),
+    ],
+)
 def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
     image = np.random.RandomState(1).randn(1, 2, 5, 7)
     old = shims.max_pool_2d(T.constant(image), (2, 3), **options)
@@ -125,6 +140,7 @@ def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
 @pytest.fixture
 def signal(monkeypatch, tmp_path):
     """Builds a stand-in for the package theano.tensor.signal."""
+
     def build(*modules):
         folder = tmp_path / 'signal_stand_in'
         folder.mkdir()
@@ -133,6 +149,7 @@ def signal(monkeypatch, tmp_path):
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.delitem(sys.modules, folder.name, raising=False)
         return importlib.import_module(folder.name)
+
     return build
 
 
@@ -162,6 +179,7 @@ def test_keeps_downsample_where_it_can_be_imported(signal):
 # ---------------------------------------------------------------------------
 # getargspec
 
+
 def plain(a, b=1, *rest, **options):
     """A function of the kind that getargspec can describe."""
 
@@ -171,11 +189,15 @@ class Class:
         """A method."""
 
 
-@pytest.mark.parametrize('function, expected', [
-    (plain, (['a', 'b'], 'rest', 'options', (1,))),
-    (lambda: None, ([], None, None, None)),
-    (Class.method, (['self', 'a'], None, None, (2,))),
-    (Class().method, (['self', 'a'], None, None, (2,)))])
+@pytest.mark.parametrize(
+    'function, expected',
+    [
+        (plain, (['a', 'b'], 'rest', 'options', (1,))),
+        (lambda: None, ([], None, None, None)),
+        (Class.method, (['self', 'a'], None, None, (2,))),
+        (Class().method, (['self', 'a'], None, None, (2,))),
+    ],
+)
 def test_getargspec(function, expected):
     with pytest.warns(DeprecationWarning, match='deprecated since Python 3'):
         spec = shims.getargspec(function)

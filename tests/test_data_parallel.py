@@ -1,4 +1,5 @@
 """examples/data_parallel.py: any number of ranks trains as one process does."""
+
 import os
 import shutil
 import subprocess
@@ -28,8 +29,14 @@ def run_on_ranks(ranks, script, *arguments):
     # Containers are run by root, and have fewer cores than ranks.
     environ = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1', OMP_NUM_THREADS='1')
     command = [mpiexec, '-n', str(ranks), '--oversubscribe', sys.executable, '-m', 'mpi4py', script]
-    done = subprocess.run(command + [str(argument) for argument in arguments], env=environ, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, timeout=600)
+    done = subprocess.run(
+        command + [str(argument) for argument in arguments],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -38,8 +45,17 @@ def run_on_ranks(ranks, script, *arguments):
 def batch():
     """Seven rows for a small network, where its parameters start, and how it is trained."""
     rng = np.random.RandomState(3)
-    return dict(images=rng.randn(7, 5), labels=np.int32([0, 2, 1, 1, 0, 2, 2]), weights=3 * rng.rand(7),
-                W1=rng.randn(5, 4), b1=rng.randn(4), W2=rng.randn(4, 3), b2=rng.randn(3), learning_rate=0.05, steps=4)
+    return dict(
+        images=rng.randn(7, 5),
+        labels=np.int32([0, 2, 1, 1, 0, 2, 2]),
+        weights=3 * rng.rand(7),
+        W1=rng.randn(5, 4),
+        b1=rng.randn(4),
+        W2=rng.randn(4, 3),
+        b2=rng.randn(3),
+        learning_rate=0.05,
+        steps=4,
+    )
 
 
 def trained_by_one_process(batch, mode):

@@ -30,13 +30,13 @@ train = theano.function([x], x.sum())
     os.path.join('docs', 'user', 'running_old_scripts.rst'): """
 def train_the_old_way():
     pass
-"""}
+""",
+}
 
 
 def pages_with_code():
     # The README's sample is run as users run it, further down.
-    return [page for page in pages.rst_files()
-            if page != 'README.rst' and list(pages.blocks(read(page)))]
+    return [page for page in pages.rst_files() if page != 'README.rst' and list(pages.blocks(read(page)))]
 
 
 @pytest.mark.parametrize('page', pages_with_code())
@@ -87,10 +87,14 @@ And a list
 
 def test_blocks_are_found():
     found = [(block.language, block.source) for block in pages.blocks(PAGE)]
-    assert found == [('python', "x = 2\n\nprint('%.2f' % x)\n"),
-                     ('text', '2.01\n'), ('doctest', '>>> x\n2\n'),
-                     ('literal', 'x = x + 1\n'), ('literal', 'make test\n'),
-                     ('doctest', '>>> x + 1\n4\n')]
+    assert found == [
+        ('python', "x = 2\n\nprint('%.2f' % x)\n"),
+        ('text', '2.01\n'),
+        ('doctest', '>>> x\n2\n'),
+        ('literal', 'x = x + 1\n'),
+        ('literal', 'make test\n'),
+        ('doctest', '>>> x + 1\n4\n'),
+    ]
 
 
 def test_a_page_is_one_program(monkeypatch):
@@ -98,12 +102,16 @@ def test_a_page_is_one_program(monkeypatch):
     assert pages.run('page.rst')['x'] == 3
 
 
-@pytest.mark.parametrize('old, new, complaint', [
-    ('2.01', '2.50', 'page.rst, line 13: printed was'),
-    ('  4', '  5', 'Expected:'),
-    ('x + 1\n\nAnd', 'y + 1\n\nAnd', "name 'y'"),
-    (':: python', ':: ruby', 'line 7: nothing runs ruby'),
-    (':: python', ':: console', 'no code above prints this')])
+@pytest.mark.parametrize(
+    'old, new, complaint',
+    [
+        ('2.01', '2.50', 'page.rst, line 13: printed was'),
+        ('  4', '  5', 'Expected:'),
+        ('x + 1\n\nAnd', 'y + 1\n\nAnd', "name 'y'"),
+        (':: python', ':: ruby', 'line 7: nothing runs ruby'),
+        (':: python', ':: console', 'no code above prints this'),
+    ],
+)
 def test_pages_that_are_wrong_are_found(monkeypatch, old, new, complaint):
     assert old in PAGE
     monkeypatch.setattr(pages, 'read', lambda page: PAGE.replace(old, new))
@@ -111,21 +119,26 @@ def test_pages_that_are_wrong_are_found(monkeypatch, old, new, complaint):
         pages.run('page.rst')
 
 
-@pytest.mark.parametrize('wanted, printed, equal', [
-    ('loss 0.50, n 3', 'loss 0.52,  n 3', True),
-    ('loss 0.50, n 3', 'loss 0.60, n 3', False),
-    ('loss 0.50, n 3', 'loss 0.50, n 4', False),
-    ('loss 0.50', 'Loss 0.50', False), ('1.0 2.0', '1.0', False)])
+@pytest.mark.parametrize(
+    'wanted, printed, equal',
+    [
+        ('loss 0.50, n 3', 'loss 0.52,  n 3', True),
+        ('loss 0.50, n 3', 'loss 0.60, n 3', False),
+        ('loss 0.50, n 3', 'loss 0.50, n 4', False),
+        ('loss 0.50', 'Loss 0.50', False),
+        ('1.0 2.0', '1.0', False),
+    ],
+)
 def test_output_may_differ_a_little_in_decimals(wanted, printed, equal):
     assert pages.alike(wanted, printed) == equal
 
 
 # README.rst ------------------------------------------------------------------
 
+
 def sample():
     """The Python code in the README."""
-    return '\n'.join(block.source for block in pages.blocks(read('README.rst'))
-                     if block.language == 'python').strip()
+    return '\n'.join(block.source for block in pages.blocks(read('README.rst')) if block.language == 'python').strip()
 
 
 def test_the_sample_is_short():
@@ -134,8 +147,7 @@ def test_the_sample_is_short():
 
 def test_the_sample_learns(capsys):
     exec(compile(sample(), 'README.rst', 'exec'), {})
-    printed = re.fullmatch(r'loss (.*), top-3 accuracy (.*)\n',
-                           capsys.readouterr().out)
+    printed = re.fullmatch(r'loss (.*), top-3 accuracy (.*)\n', capsys.readouterr().out)
     loss, accuracy = [float(number) for number in printed.groups()]
     assert loss < 0.5 < 0.95 < accuracy
 
@@ -144,8 +156,7 @@ def test_readme_names_the_supported_versions():
     # setup.py is where they are decided, Travis where they are tested
     versions = re.findall(r'Python :: (3\.\d+)', read('setup.py'))
     assert versions == re.findall(r'"(3\.\d+)"', read('.travis.yml'))
-    assert 'CPython %s and %s' % (', '.join(versions[:-1]),
-                                  versions[-1]) in read('README.rst')
+    assert 'CPython %s and %s' % (', '.join(versions[:-1]), versions[-1]) in read('README.rst')
 
 
 def test_changes_describe_this_version():
@@ -163,10 +174,8 @@ def source_files():
         for folder, _, names in os.walk(os.path.join(pages.REPOSITORY, top)):
             folder = os.path.relpath(folder, pages.REPOSITORY)
             # Prose may name all objectives or not.
-            if folder not in (os.path.join('docs', 'user'),
-                              os.path.join('docs', '_build')):
-                yield from (os.path.join(folder, name) for name in names
-                            if name.endswith(('.py', '.rst')))
+            if folder not in (os.path.join('docs', 'user'), os.path.join('docs', '_build')):
+                yield from (os.path.join(folder, name) for name in names if name.endswith(('.py', '.rst')))
     yield 'CHANGES.rst'
 
 
@@ -179,8 +188,7 @@ def files_in_the_steps():
 
 def test_steps_name_each_file_to_be_changed():
     objectives = lasagne_objectives.__all__
-    with_all = {path for path in source_files()
-                if all(name in read(path) for name in objectives)}
+    with_all = {path for path in source_files() if all(name in read(path) for name in objectives)}
     assert 'docs/api.rst' in with_all  # the search finds something
     assert with_all <= files_in_the_steps()
 
@@ -194,8 +202,7 @@ def test_files_that_the_steps_name_exist(name):
 
 def test_map_shows_every_room():
     package = os.path.join(pages.REPOSITORY, 'lasagne_objectives')
-    rooms = [name for name in os.listdir(package)
-             if name.endswith('.py') and not name.startswith('__')]
+    rooms = [name for name in os.listdir(package) if name.endswith('.py') and not name.startswith('__')]
     assert 'objectives.py' in rooms
     for room in rooms:
         assert '\n``%s``\n' % room in read(CONTRIBUTING), room

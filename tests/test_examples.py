@@ -14,10 +14,14 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def run_digits(folder, *options, **environ):
     """Run the script in a folder and return the lines it prints."""
     script = os.path.join(REPOSITORY, 'examples', 'digits.py')
-    done = subprocess.run([sys.executable, script] + list(options),
-                          cwd=str(folder), env=dict(os.environ, **environ),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    done = subprocess.run(
+        [sys.executable, script] + list(options),
+        cwd=str(folder),
+        env=dict(os.environ, **environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
     assert done.returncode == 0, done.stderr
     assert '100%' in done.stderr  # the progress bar
     return done.stdout.splitlines()
@@ -28,11 +32,9 @@ def numbers(line):
     return [float(number) for number in re.findall(r'-?\d+\.\d+', line)]
 
 
-@pytest.mark.parametrize('loss', [
-    'categorical_crossentropy', 'multiclass_hinge_loss', 'binary_hinge_loss'])
+@pytest.mark.parametrize('loss', ['categorical_crossentropy', 'multiclass_hinge_loss', 'binary_hinge_loss'])
 def test_digits_learns(tmp_path, loss):
-    *epochs, test, last = run_digits(tmp_path, '--epochs', '15',
-                                     '--loss', loss)
+    *epochs, test, last = run_digits(tmp_path, '--epochs', '15', '--loss', loss)
     assert len(epochs) == 15
     train_loss, validation_loss, top1, top3 = numbers(epochs[-1])
     assert train_loss < numbers(epochs[0])[0]
@@ -41,16 +43,14 @@ def test_digits_learns(tmp_path, loss):
     top1, top3 = numbers(test)
     assert 0.93 < top1 <= top3 <= 1
 
-    assert last == 'learning curves saved in %s' % os.path.realpath(
-        str(tmp_path / 'digits.png'))
+    assert last == 'learning curves saved in %s' % os.path.realpath(str(tmp_path / 'digits.png'))
     picture = imread(str(tmp_path / 'digits.png'))
     assert picture.shape[0] > 100 and picture.std() > 0.05  # not blank
 
 
 def test_digits_obeys_its_other_options(tmp_path):
     flags = os.environ['THEANO_FLAGS'] + ',floatX=float32'
-    options = ['--epochs', '2', '--batch-size', '100', '--seed', '5',
-               '--learning-rate', '0.01', '--loss', 'huber_loss']
+    options = ['--epochs', '2', '--batch-size', '100', '--seed', '5', '--learning-rate', '0.01', '--loss', 'huber_loss']
     first = run_digits(tmp_path, *options, THEANO_FLAGS=flags)
     assert len(first) == 4
     assert run_digits(tmp_path, *options, THEANO_FLAGS=flags) == first

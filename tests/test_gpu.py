@@ -2,6 +2,7 @@
 
 In tests/gpu it is asked about graphs of the backend itself.
 """
+
 import importlib.util
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_steps_of_a_scan_are_looked_into():
 
 def test_what_a_transfer_says():
     x = T.fvector('x')
-    transfer, = gpu.transfers(theano.function([x], 2 * x, mode=theano.Mode('py', None)))
+    (transfer,) = gpu.transfers(theano.function([x], 2 * x, mode=theano.Mode('py', None)))
     assert transfer.variable is transfer.node.outputs[0]
     assert str(transfer) == 'on the host: %s, of type TensorType(float32, vector), by %s' % (transfer.variable, transfer.node.op)
 

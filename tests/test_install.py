@@ -13,25 +13,25 @@ import theano.tensor.signal
 import lasagne_objectives
 from lasagne_objectives import objectives, replacement, shims
 
-LASAGNES = ['aggregate', 'binary_crossentropy', 'categorical_crossentropy',
-            'squared_error']
-ADDED = ['align_targets', 'binary_accuracy', 'binary_hinge_loss',
-         'categorical_accuracy', 'huber_loss', 'multiclass_hinge_loss']
+LASAGNES = ['aggregate', 'binary_crossentropy', 'categorical_crossentropy', 'squared_error']
+ADDED = ['align_targets', 'binary_accuracy', 'binary_hinge_loss', 'categorical_accuracy', 'huber_loss', 'multiclass_hinge_loss']
 
 
 def run_python(code):
-    done = subprocess.run([sys.executable, '-c', code],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True)
+    done = subprocess.run([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def state():
     """All that install() may change."""
-    places = [dict(vars(inspect)), dict(vars(theano.tensor.signal)),
-              list(sys.meta_path), sys.modules.get(shims.SCAN_LOOP, 'none'),
-              sys.modules.get('theano.tensor.signal.downsample', 'none')]
+    places = [
+        dict(vars(inspect)),
+        dict(vars(theano.tensor.signal)),
+        list(sys.meta_path),
+        sys.modules.get(shims.SCAN_LOOP, 'none'),
+        sys.modules.get('theano.tensor.signal.downsample', 'none'),
+    ]
     if 'lasagne.objectives' in sys.modules:
         places.append(dict(vars(sys.modules['lasagne.objectives'])))
     return places
@@ -70,20 +70,21 @@ def lasagne(monkeypatch, tmp_path):
 
 
 def is_ours(module):
-    return all(getattr(module, name) is getattr(objectives, name)
-               for name in LASAGNES + ADDED)
+    return all(getattr(module, name) is getattr(objectives, name) for name in LASAGNES + ADDED)
 
 
 def test_before_lasagne_is_imported(lasagne):
     lasagne_objectives.install()
     assert 'lasagne' not in sys.modules
     import lasagne.objectives
+
     assert is_ours(lasagne.objectives)
     assert lasagne.objectives.more() == 'more'
 
 
 def test_after_lasagne_is_imported(lasagne):
     import lasagne.objectives as module
+
     old = dict(vars(module))
     lasagne_objectives.install()
     assert sys.modules['lasagne.objectives'] is module
@@ -96,6 +97,7 @@ def test_after_lasagne_is_imported(lasagne):
 def test_it_is_still_lasagnes_module(lasagne):
     lasagne_objectives.install()
     import lasagne.objectives as module
+
     assert module.__file__ == str(lasagne / 'objectives.py')
     assert module.__name__ == module.__spec__.name == 'lasagne.objectives'
     assert module.__loader__ is module.__spec__.loader
@@ -106,6 +108,7 @@ def test_undone_after_an_import_in_between(lasagne):
     before = state()
     lasagne_objectives.install()
     import lasagne.objectives as module
+
     lasagne_objectives.uninstall()
     after = state()
     assert after.pop() == dict(vars(module))
@@ -119,6 +122,7 @@ def test_undone_before_lasagne_is_imported(lasagne):
     lasagne_objectives.install()
     lasagne_objectives.uninstall()
     import lasagne.objectives
+
     assert lasagne.objectives.squared_error(1, 2) == 'old'
 
 
@@ -141,6 +145,7 @@ def test_a_module_that_does_not_list_its_names(lasagne):
 @pytest.mark.parametrize('times', [1, 2, 5])
 def test_often_is_once(lasagne, times):
     import lasagne.objectives  # noqa: F401
+
     before = state()
     for _ in range(times):
         lasagne_objectives.install()
@@ -154,6 +159,7 @@ def test_often_is_once(lasagne, times):
 
 def test_nested(lasagne):
     import lasagne.objectives as module
+
     before = state()
     with lasagne_objectives.install():
         installed = state()
@@ -173,6 +179,7 @@ def test_undone_after_an_error(lasagne):
 
 def test_reloaded(lasagne):
     import lasagne.objectives as module
+
     before = set(vars(module))
     lasagne_objectives.install()
     importlib.reload(module)
@@ -185,6 +192,7 @@ def test_reloaded(lasagne):
 def test_imported_anew(lasagne):
     lasagne_objectives.install()
     import lasagne.objectives as first
+
     del sys.modules['lasagne.objectives']
     second = importlib.import_module('lasagne.objectives')
     assert first is not second and is_ours(first) and is_ours(second)
@@ -194,6 +202,7 @@ def test_imported_anew(lasagne):
 
 def test_pickles_that_name_lasagne(lasagne):
     import lasagne.objectives as module
+
     old = pickle.dumps(module.squared_error)
     with lasagne_objectives.install():
         assert pickle.loads(old) is objectives.squared_error
@@ -223,6 +232,7 @@ def test_summary(lasagne, monkeypatch):
     lasagne_objectives.install()
     assert replacement.summary() == ([], [], [])
     import lasagne.objectives  # noqa: F401
+
     added = sorted(set(LASAGNES + ADDED) - {'aggregate', 'squared_error'})
     assert replacement.summary() == ([], ['aggregate', 'squared_error'], added)
     lasagne_objectives.uninstall()
@@ -232,13 +242,13 @@ def test_summary(lasagne, monkeypatch):
 # ---------------------------------------------------------------------------
 # What Lasagne needs to run
 
+
 @pytest.fixture
 def unaided(monkeypatch):
     """Without the shims, and the module that provides them not imported."""
     for _, namespace, name in shims.PLACES:
         monkeypatch.delitem(namespace, name, raising=False)
-    monkeypatch.delitem(sys.modules, 'lasagne_objectives.compat',
-                        raising=False)
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.compat', raising=False)
 
 
 def test_shims_come_and_go(lasagne, unaided):
@@ -247,8 +257,7 @@ def test_shims_come_and_go(lasagne, unaided):
     assert 'theano.tensor.signal.downsample' in sys.modules
     assert inspect.getargspec is shims.getargspec
     provided, _, _ = replacement.summary()
-    assert provided == ['inspect.getargspec'] + ['theano.scan'] * (
-        sys.version_info >= (3, 11)) + ['theano.tensor.signal.downsample']
+    assert provided == ['inspect.getargspec'] + ['theano.scan'] * (sys.version_info >= (3, 11)) + ['theano.tensor.signal.downsample']
     lasagne_objectives.uninstall()
     assert state() == before
 
@@ -281,35 +290,47 @@ def test_compat_is_for_good(lasagne, unaided, order):
 # ---------------------------------------------------------------------------
 # The real thing, in a new process
 
+
 def test_lasagne():
-    assert run_python(
-        "import lasagne_objectives, sys;"
-        "lasagne_objectives.install();"
-        "print('lasagne' in sys.modules);"
-        "import lasagne;"
-        "from lasagne.objectives import huber_loss, align_targets;"
-        "print(huber_loss is lasagne_objectives.huber_loss);"
-        "lasagne_objectives.uninstall();"
-        "print(sorted(lasagne.objectives.__all__),"
-        " hasattr(lasagne.objectives, 'huber_loss'),"
-        " lasagne.objectives.aggregate.__module__)"
-    ) == "False\nTrue\n%s False lasagne.objectives" % LASAGNES
+    assert (
+        run_python(
+            "import lasagne_objectives, sys;"
+            "lasagne_objectives.install();"
+            "print('lasagne' in sys.modules);"
+            "import lasagne;"
+            "from lasagne.objectives import huber_loss, align_targets;"
+            "print(huber_loss is lasagne_objectives.huber_loss);"
+            "lasagne_objectives.uninstall();"
+            "print(sorted(lasagne.objectives.__all__),"
+            " hasattr(lasagne.objectives, 'huber_loss'),"
+            " lasagne.objectives.aggregate.__module__)"
+        )
+        == "False\nTrue\n%s False lasagne.objectives" % LASAGNES
+    )
 
 
 def test_without_lasagne():
     """Then the script's own import says so."""
-    assert run_python(
-        "import sys; sys.modules['lasagne'] = None\n"
-        "import lasagne_objectives; lasagne_objectives.install()\n"
-        "try:\n"
-        "    import lasagne\n"
-        "except ImportError as error:\n"
-        "    print(error.name)\n"
-        "lasagne_objectives.uninstall()") == 'lasagne'
+    assert (
+        run_python(
+            "import sys; sys.modules['lasagne'] = None\n"
+            "import lasagne_objectives; lasagne_objectives.install()\n"
+            "try:\n"
+            "    import lasagne\n"
+            "except ImportError as error:\n"
+            "    print(error.name)\n"
+            "lasagne_objectives.uninstall()"
+        )
+        == 'lasagne'
+    )
 
 
 def test_the_package_alone_installs_nothing():
-    assert run_python(
-        "import sys; before = list(sys.meta_path); import lasagne_objectives;"
-        "from lasagne_objectives.replacement import ObjectivesFinder as F;"
-        "print([f for f in sys.meta_path if isinstance(f, F)])") == '[]'
+    assert (
+        run_python(
+            "import sys; before = list(sys.meta_path); import lasagne_objectives;"
+            "from lasagne_objectives.replacement import ObjectivesFinder as F;"
+            "print([f for f in sys.meta_path if isinstance(f, F)])"
+        )
+        == '[]'
+    )

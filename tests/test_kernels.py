@@ -13,8 +13,17 @@ import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import (
-    c_kernel, class_margin, elementwise, merge, pick_class, softmax_crossentropy,
-    softmax_log_odds, sweep, target_rank, top_class)
+    c_kernel,
+    class_margin,
+    elementwise,
+    merge,
+    pick_class,
+    softmax_crossentropy,
+    softmax_log_odds,
+    sweep,
+    target_rank,
+    top_class,
+)
 
 from device import of_the_cpu
 
@@ -30,7 +39,8 @@ LAYOUTS = {
     'Fortran': np.asfortranarray,
     'backwards': lambda a: np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1],
     'every other column': lambda a: np.repeat(a, 2, axis=1)[:, ::2],
-    'every other row': lambda a: np.repeat(a, 2, axis=0)[::2]}
+    'every other row': lambda a: np.repeat(a, 2, axis=0)[::2],
+}
 
 
 def data(shape, dtype, seed=0):
@@ -61,7 +71,8 @@ def row_kernels(z, indices, soft, gradient):
         top_class.top_class(z),
         pick_class.pick_class(z, indices),
         pick_class.pick_class_or_zero(z, indices - 1),
-        pick_class.place_classes(z, (indices, gradient), (others, gradient))]
+        pick_class.place_classes(z, (indices, gradient), (others, gradient)),
+    ]
 
 
 @functools.lru_cache(maxsize=None)
@@ -86,25 +97,35 @@ def assert_agree(got, expected, dtype, roundings=8):
 def test_row_kernels_agree_with_numpy(dtype, shape, layout):
     z, indices, soft, gradient = data(shape, dtype)
     z, soft = LAYOUTS[layout](z), LAYOUTS[layout](soft)
-    for got, expected in zip(row_function(dtype, COMPILED)(z, indices, soft, gradient),
-                             row_function(dtype, PYTHON)(z, indices, soft, gradient)):
+    for got, expected in zip(
+        row_function(dtype, COMPILED)(z, indices, soft, gradient), row_function(dtype, PYTHON)(z, indices, soft, gradient)
+    ):
         assert_agree(got, expected, dtype)
 
 
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
-@pytest.mark.parametrize('shape, indices, soft, gradient', [
-    ((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))], ids=str)
+@pytest.mark.parametrize(
+    'shape, indices, soft, gradient',
+    [((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))],
+    ids=str,
+)
 def test_row_kernels_refuse_shapes_that_differ(shape, indices, soft, gradient, mode):
     with pytest.raises(ValueError):
         row_function('float32', mode)(
-            np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'), np.ones(gradient, 'float32'))
+            np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'), np.ones(gradient, 'float32')
+        )
 
 
-@pytest.mark.parametrize('kernel, bad', [
-    (softmax_crossentropy.log_softmax, T.fvector()), (softmax_crossentropy.log_softmax, T.imatrix()),
-    (softmax_log_odds.softmax_log_odds, T.ftensor3()),
-    (functools.partial(target_rank.target_rank, T.fmatrix()), T.fvector()),
-    (functools.partial(target_rank.target_rank, T.fmatrix()), T.imatrix())])
+@pytest.mark.parametrize(
+    'kernel, bad',
+    [
+        (softmax_crossentropy.log_softmax, T.fvector()),
+        (softmax_crossentropy.log_softmax, T.imatrix()),
+        (softmax_log_odds.softmax_log_odds, T.ftensor3()),
+        (functools.partial(target_rank.target_rank, T.fmatrix()), T.fvector()),
+        (functools.partial(target_rank.target_rank, T.fmatrix()), T.imatrix()),
+    ],
+)
 def test_row_kernels_refuse_other_types(kernel, bad):
     with pytest.raises(TypeError, match='expected a'):
         kernel(bad)
@@ -116,13 +137,15 @@ ELEMENTWISE = {
     'binary_crossentropy': lambda p, t: objectives.binary_crossentropy(T.nnet.sigmoid(p), t),
     'squared_error': objectives.squared_error,
     'huber_loss': objectives.huber_loss,
-    'binary_hinge_loss': lambda p, t: objectives.binary_hinge_loss(p, t, log_odds=True)}
+    'binary_hinge_loss': lambda p, t: objectives.binary_hinge_loss(p, t, log_odds=True),
+}
 
 AGGREGATES = {
     'mean': lambda loss, w: objectives.aggregate(loss),
     'weighted sum': lambda loss, w: objectives.aggregate(loss, w, 'sum'),
     'normalized': lambda loss, w: objectives.aggregate(loss, w, 'normalized_sum'),
-    'not': lambda loss, w: loss}
+    'not': lambda loss, w: loss,
+}
 
 
 @functools.lru_cache(maxsize=None)
@@ -206,7 +229,7 @@ def gradient_function(logits, targets, merged=True, mutable=False, also=()):
     """The gradient with respect to `logits`, an expression of the function's input, or that input."""
     t = {'indices': T.ivector, 'dense': T.fmatrix}[targets]()
     loss = objectives.categorical_crossentropy(T.nnet.softmax(logits), t).sum()
-    z, = [v for v in theano.gof.graph.inputs([logits]) if not isinstance(v, theano.Constant)]
+    (z,) = [v for v in theano.gof.graph.inputs([logits]) if not isinstance(v, theano.Constant)]
     outputs = [theano.grad(loss, logits)] + [loss] * merged + list(also)
     return theano.function([theano.In(z, mutable=mutable, borrow=True), t], outputs, mode=COMPILED)
 
@@ -218,7 +241,7 @@ def gradient_functions(targets, merged):
 
 
 def is_inplace(function):
-    inplace, = [node.op.inplace for node in function.maker.fgraph.toposort() if isinstance(node.op, softmax_crossentropy.GradientKernel)]
+    (inplace,) = [node.op.inplace for node in function.maker.fgraph.toposort() if isinstance(node.op, softmax_crossentropy.GradientKernel)]
     return inplace
 
 
@@ -252,8 +275,12 @@ def test_gradients_in_the_place_of_logits_in_numpy():
     z, i, g = T.fmatrix(), T.ivector(), T.fvector()
     x, indices, _, gradient = data((7, 5), 'float32')
     kernels = [softmax_crossentropy.SoftmaxCrossentropyGradient(inplace) for inplace in (True, False)]
-    got = [theano.function([theano.In(z, mutable=True, borrow=True), i, g], kernel(z, i, g), mode=PYTHON, accept_inplace=True)(
-        x.copy(), indices.astype('int32'), gradient) for kernel in kernels]
+    got = [
+        theano.function([theano.In(z, mutable=True, borrow=True), i, g], kernel(z, i, g), mode=PYTHON, accept_inplace=True)(
+            x.copy(), indices.astype('int32'), gradient
+        )
+        for kernel in kernels
+    ]
     np.testing.assert_array_equal(*got)
 
 
@@ -303,8 +330,8 @@ def test_more_elements_than_an_int_counts():
     p = T.fmatrix()
     function = theano.function([p], objectives.squared_error(p, 1).sum(), mode=COMPILED)
     assert len(sweeps(function)) == 1
-    shape = (2 ** 16 + 1, 2 ** 15)
-    assert function(np.broadcast_to(np.float32(3), shape)) == 4. * shape[0] * shape[1]
+    shape = (2**16 + 1, 2**15)
+    assert function(np.broadcast_to(np.float32(3), shape)) == 4.0 * shape[0] * shape[1]
 
 
 @pytest.mark.parametrize('sums', [0, 1, 2])
@@ -323,10 +350,11 @@ def test_sweep_agrees_with_numpy(dtype, sums):
 def test_sweep_of_one_result_in_numpy():
     z = T.dmatrix()
     op = sweep.Sweep(sweep.composite([z], [elementwise.positive_part(z)]), ('float64',))
-    assert theano.function([z], op(z), mode=PYTHON)([[1., -2.], [3., 0.]]) == 4
+    assert theano.function([z], op(z), mode=PYTHON)([[1.0, -2.0], [3.0, 0.0]]) == 4
 
 
 # Derivatives ---------------------------------------------------------------
+
 
 def differentiable_kernels(indices):
     ones = np.ones(4)
@@ -342,10 +370,16 @@ def differentiable_kernels(indices):
         'pick': lambda z: pick_class.pick_class(z, indices),
         'pick or zero': lambda z: pick_class.pick_class_or_zero(z, indices - 1),
         'place': lambda z, g: pick_class.place_classes(z, (indices, g[:, 0]), (indices - 1, g[:, 1])),
-        'product': elementwise.product, 'xlogy': elementwise.xlogy, 'xdivy': elementwise.xdivy,
-        'sigmoid cross-entropy': elementwise.sigmoid_crossentropy, 'sigmoid residual': elementwise.sigmoid_residual,
-        'squared difference': elementwise.squared_difference, 'log-odds of p': elementwise.log_odds_of_probability,
-        'positive part': elementwise.positive_part, 'huber': elementwise.huber}
+        'product': elementwise.product,
+        'xlogy': elementwise.xlogy,
+        'xdivy': elementwise.xdivy,
+        'sigmoid cross-entropy': elementwise.sigmoid_crossentropy,
+        'sigmoid residual': elementwise.sigmoid_residual,
+        'squared difference': elementwise.squared_difference,
+        'log-odds of p': elementwise.log_odds_of_probability,
+        'positive part': elementwise.positive_part,
+        'huber': elementwise.huber,
+    }
 
 
 INDICES = np.array([0, 2, 1, 2])
@@ -355,8 +389,13 @@ KERNELS = differentiable_kernels(INDICES)
 def points(name):
     """Inside the domains of all kernels, away from their kinks."""
     rng = np.random.RandomState(5)
-    count = KERNELS[name].__code__.co_argcount if hasattr(KERNELS[name], '__code__') else getattr(
-        getattr(KERNELS[name], 'scalar_op', None), 'nin', 2 if name in ('cross-entropy of dense', 'gradient of log-odds') else 1)
+    count = (
+        KERNELS[name].__code__.co_argcount
+        if hasattr(KERNELS[name], '__code__')
+        else getattr(
+            getattr(KERNELS[name], 'scalar_op', None), 'nin', 2 if name in ('cross-entropy of dense', 'gradient of log-odds') else 1
+        )
+    )
     return [rng.uniform(0.1, 0.9, (4, 3)) for _ in range(count)]
 
 
@@ -372,6 +411,7 @@ def test_second_derivatives(name):
         weights = np.random.RandomState(7).rand(*((4, 3) if result.ndim == 2 else (4,)))
         gradients = theano.grad((result * weights).sum(), list(inputs), disconnected_inputs='ignore')
         return sum(g.sum(axis=1) * (k + 1) for k, g in enumerate(gradients))
+
     theano.gradient.verify_grad(gradient, points(name), rng=np.random.RandomState(8), mode=PYTHON)
 
 
@@ -384,8 +424,7 @@ def test_directional_derivatives(name):
     result = KERNELS[name](*inputs)
     weights = np.random.RandomState(10).rand(*((4, 3) if result.ndim == 2 else (4,)))
     forward = (T.Rop(result, inputs, [T.constant(d) for d in directions]) * weights).sum()
-    backward = sum((g * d).sum() for g, d in zip(
-        theano.grad((result * weights).sum(), inputs, disconnected_inputs='ignore'), directions))
+    backward = sum((g * d).sum() for g, d in zip(theano.grad((result * weights).sum(), inputs, disconnected_inputs='ignore'), directions))
     got, expected = theano.function(inputs, [forward, backward], mode=PYTHON)(*values)
     np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
 
@@ -436,8 +475,14 @@ def run_script(script, flags='', **environment):
     """What a script prints, in a process of its own."""
     own = dict(os.environ, THEANO_FLAGS=','.join(filter(None, [os.environ.get('THEANO_FLAGS', ''), 'floatX=float32', flags])))
     own.update(environment)
-    result = subprocess.run([sys.executable, '-W', 'ignore', '-c', ALL_LOSSES + textwrap.dedent(script)], env=own, timeout=300,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    result = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c', ALL_LOSSES + textwrap.dedent(script)],
+        env=own,
+        timeout=300,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
@@ -450,17 +495,25 @@ def test_any_number_of_threads_gives_the_same_bits():
 @of_the_cpu
 def test_a_forked_child_can_run_the_kernels_too():
     """The threads of its parent do not exist in it; waiting for them would hang."""
-    assert run_script("""
+    assert (
+        run_script(
+            """
         import multiprocessing
         before = digest()
         with multiprocessing.get_context('fork').Pool(2) as pool:
             print(set(pool.map_async(digest, range(2)).get(60)) == {before})
-        """, OMP_NUM_THREADS='2') == 'True'
+        """,
+            OMP_NUM_THREADS='2',
+        )
+        == 'True'
+    )
 
 
 @of_the_cpu
 def test_small_inputs_start_no_threads():
-    assert run_script("""
+    assert (
+        run_script(
+            """
         def threads():
             with open('/proc/self/status') as status:
                 return int(next(line for line in status if line.startswith('Threads')).split()[1])
@@ -469,13 +522,19 @@ def test_small_inputs_start_no_threads():
         after_few = threads()
         run()
         print(after_few == alone, threads() > alone)
-        """, OMP_NUM_THREADS='3') == 'True True'
+        """,
+            OMP_NUM_THREADS='3',
+        )
+        == 'True True'
+    )
 
 
 @of_the_cpu
 def test_other_threads_of_python_go_on_during_a_sweep():
     """One number seen many times takes time, but no memory."""
-    assert run_script("""
+    assert (
+        run_script(
+            """
         import threading, time
         accuracy = theano.function([Z, I], lo.categorical_accuracy(Z, I).sum())
         error = theano.function([Z, I], lo.squared_error(Z, 3).sum(), on_unused_input='ignore')
@@ -488,13 +547,18 @@ def test_other_threads_of_python_go_on_during_a_sweep():
                 time.sleep(0.001)
                 ticks += 1
             print(ticks > 20, end=' ')
-        """, OMP_NUM_THREADS='1') == 'True True'
+        """,
+            OMP_NUM_THREADS='1',
+        )
+        == 'True True'
+    )
 
 
 @of_the_cpu
 def test_denormals_and_memory_of_the_process_stay():
     """Ten thousand calls neither leak nor turn denormal numbers off."""
-    assert run_script("""
+    assert (
+        run_script("""
         def resident():
             with open('/proc/self/statm') as statm:
                 return int(statm.read().split()[1]) * os.sysconf('SC_PAGESIZE')
@@ -505,7 +569,9 @@ def test_denormals_and_memory_of_the_process_stay():
         for _ in range(10000):
             run()
         print(resident() - before < 2 ** 20, np.float32(1e-40) / np.float32(2) > 0)
-        """) == 'True True'
+        """)
+        == 'True True'
+    )
 
 
 def test_no_flags_that_change_the_arithmetic_of_the_process():
@@ -514,11 +580,16 @@ def test_no_flags_that_change_the_arithmetic_of_the_process():
 
 
 @of_the_cpu
-@pytest.mark.parametrize('flags, script', [
-    ('cxx=', ''),
-    ('gcc.cxxflags=-march=x86-64', ''),
-    # What the test of the compiler would find where it has none.
-    ('gcc.cxxflags=-march=native -fno-openmp', '')], ids=['without a compiler', 'without AVX', 'without OpenMP'])
+@pytest.mark.parametrize(
+    'flags, script',
+    [
+        ('cxx=', ''),
+        ('gcc.cxxflags=-march=x86-64', ''),
+        # What the test of the compiler would find where it has none.
+        ('gcc.cxxflags=-march=native -fno-openmp', ''),
+    ],
+    ids=['without a compiler', 'without AVX', 'without OpenMP'],
+)
 def test_less_of_a_compiler_gives_the_same_numbers(flags, script, tmp_path):
     save = "np.savez(%r, *run())"
     paths = [str(tmp_path / name) for name in ('full.npz', 'less.npz')]
@@ -546,8 +617,9 @@ def test_debug_mode_finds_nothing():
     outputs = [objectives.categorical_accuracy(z, i)]
     for loss in losses:
         outputs += [loss.mean(), theano.grad(loss.mean(), z)]
-    function = theano.function([z, i, b], outputs, mode=theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True,
-                                                                                         stability_patience=1))
+    function = theano.function(
+        [z, i, b], outputs, mode=theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True, stability_patience=1)
+    )
     rng = np.random.RandomState(11)
     assert np.isfinite(function(rng.randn(4, 3), np.array([0, 2, 1, 1]), rng.rand(4, 3))[1])
 

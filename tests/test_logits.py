@@ -87,23 +87,46 @@ SOFTMAXES = {
 }
 
 SIGMOIDS = {
-    'sigmoid': T.nnet.sigmoid(Z), 'written out': 1 / (1 + T.exp(-Z)), 'the other way round': 1. / (T.exp(-Z) + 1.),
-    'inv': T.inv(1 + T.exp(-Z)), 'negated logits': 1 / (1 + T.exp(Z)), 'one unit of several': T.nnet.sigmoid(Z)[:, 0],
-    'flat': T.nnet.sigmoid(Z).flatten(), 'cut anyhow': T.nnet.sigmoid(Z).reshape((N, 2, -1))[::2, 1]}
+    'sigmoid': T.nnet.sigmoid(Z),
+    'written out': 1 / (1 + T.exp(-Z)),
+    'the other way round': 1.0 / (T.exp(-Z) + 1.0),
+    'inv': T.inv(1 + T.exp(-Z)),
+    'negated logits': 1 / (1 + T.exp(Z)),
+    'one unit of several': T.nnet.sigmoid(Z)[:, 0],
+    'flat': T.nnet.sigmoid(Z).flatten(),
+    'cut anyhow': T.nnet.sigmoid(Z).reshape((N, 2, -1))[::2, 1],
+}
 
 SMOOTH = T.nnet.softmax(Z)
 NEITHER = {
-    'an input': Z, 'clip': T.clip(T.nnet.sigmoid(Z), 1e-7, 1), 'hard': T.nnet.hard_sigmoid(Z), 'fast': T.nnet.ultra_fast_sigmoid(Z),
-    'plus': T.nnet.sigmoid(Z) + 1e-7, 'some classes': SMOOTH[:, 1:], 'one class': SMOOTH[:, 0], 'taken classes': SMOOTH.T[ROWS].T,
-    'picked': SMOOTH[T.arange(3), ROWS], 'some classes of picked rows': normalised(CUBE, 1)[ROWS, 1:, ROWS],
-    'symbolic classes of picked rows': normalised(CUBE, 1)[ROWS, :N, ROWS], 'the only class dropped': normalised(COLUMN, 1).dimshuffle(0),
+    'an input': Z,
+    'clip': T.clip(T.nnet.sigmoid(Z), 1e-7, 1),
+    'hard': T.nnet.hard_sigmoid(Z),
+    'fast': T.nnet.ultra_fast_sigmoid(Z),
+    'plus': T.nnet.sigmoid(Z) + 1e-7,
+    'some classes': SMOOTH[:, 1:],
+    'one class': SMOOTH[:, 0],
+    'taken classes': SMOOTH.T[ROWS].T,
+    'picked': SMOOTH[T.arange(3), ROWS],
+    'some classes of picked rows': normalised(CUBE, 1)[ROWS, 1:, ROWS],
+    'symbolic classes of picked rows': normalised(CUBE, 1)[ROWS, :N, ROWS],
+    'the only class dropped': normalised(COLUMN, 1).dimshuffle(0),
     'another numerator': T.exp(V) / T.exp(Z).sum(axis=1, keepdims=True),
-    'two axes': T.exp(Z) / T.exp(Z).sum(axis=(0, 1), keepdims=True), 'a mean': T.exp(Z) / T.exp(Z).mean(axis=1, keepdims=True),
-    'a maximum': T.exp(Z) / T.exp(Z).max(axis=1, keepdims=True), 'a quotient': Z / (1 + T.exp(-Z)),
-    'a symbolic numerator': N / (1 + T.exp(-Z)), 'more than one': 1 / (1 + T.exp(-Z) + Z),
-    'twice': 1 / (2 + T.exp(-Z)), 'an inverse': T.inv(Z), 'a squashed exp': 1 / (1 + Z), 'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
-    'exp': T.exp(Z), 'disconnected': theano.gradient.disconnected_grad(SMOOTH), 'printed': theano.printing.Print('p')(SMOOTH),
-    'repeated': T.repeat(SMOOTH, 2, axis=0)}
+    'two axes': T.exp(Z) / T.exp(Z).sum(axis=(0, 1), keepdims=True),
+    'a mean': T.exp(Z) / T.exp(Z).mean(axis=1, keepdims=True),
+    'a maximum': T.exp(Z) / T.exp(Z).max(axis=1, keepdims=True),
+    'a quotient': Z / (1 + T.exp(-Z)),
+    'a symbolic numerator': N / (1 + T.exp(-Z)),
+    'more than one': 1 / (1 + T.exp(-Z) + Z),
+    'twice': 1 / (2 + T.exp(-Z)),
+    'an inverse': T.inv(Z),
+    'a squashed exp': 1 / (1 + Z),
+    'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
+    'exp': T.exp(Z),
+    'disconnected': theano.gradient.disconnected_grad(SMOOTH),
+    'printed': theano.printing.Print('p')(SMOOTH),
+    'repeated': T.repeat(SMOOTH, 2, axis=0),
+}
 
 
 @pytest.mark.parametrize('name', SOFTMAXES)
@@ -126,12 +149,25 @@ def test_neither(name):
     assert logits.find(NEITHER[name]) is None
 
 
-VALUES = {Z: np.random.RandomState(0).randn(4, 4), V: np.random.RandomState(1).randn(4), CUBE: np.random.RandomState(2).randn(4, 4, 4),
-          N: 2, ROWS: np.array([3, 1]), MASK: np.array([True, False, True, True]), GRID: np.array([[0, 2], [1, 1]])}
+VALUES = {
+    Z: np.random.RandomState(0).randn(4, 4),
+    V: np.random.RandomState(1).randn(4),
+    CUBE: np.random.RandomState(2).randn(4, 4, 4),
+    N: 2,
+    ROWS: np.array([3, 1]),
+    MASK: np.array([True, False, True, True]),
+    GRID: np.array([[0, 2], [1, 1]]),
+}
 
 
-@pytest.mark.parametrize('name', [name for name in SOFTMAXES if name not in (
-    'from a GPU', 'broadcastable', 'same shape', 'shape specified', 'cast', 'unknown index of a shape')])
+@pytest.mark.parametrize(
+    'name',
+    [
+        name
+        for name in SOFTMAXES
+        if name not in ('from a GPU', 'broadcastable', 'same shape', 'shape specified', 'cast', 'unknown index of a shape')
+    ],
+)
 def test_what_is_found_gives_the_predictions(name):
     predictions, _ = SOFTMAXES[name]
     found = logits.find(predictions)
@@ -140,12 +176,13 @@ def test_what_is_found_gives_the_predictions(name):
     inputs = [v for v in theano.gof.graph.inputs(outputs) if v in VALUES]
     with np.errstate(all='ignore'):
         given, from_logs, from_odds = theano.function(inputs, outputs, mode=theano.Mode(linker='py', optimizer=None))(
-            *[VALUES[v] for v in inputs])
+            *[VALUES[v] for v in inputs]
+        )
     np.testing.assert_allclose(from_logs, given, rtol=1e-12)
     np.testing.assert_allclose(from_odds, given, rtol=1e-12)
 
 
 def test_equality_of_graphs():
-    one, two = T.constant(1.), T.constant(2.)
+    one, two = T.constant(1.0), T.constant(2.0)
     assert logits.same(Z + 1, Z + 1) and not logits.same(Z + 1, Z + 2) and not logits.same(Z + 1, Z - 1)
-    assert logits.same(one, T.constant(1.)) and not logits.same(one, two) and not logits.same(one, Z) and not logits.same(Z, V)
+    assert logits.same(one, T.constant(1.0)) and not logits.same(one, two) and not logits.same(one, Z) and not logits.same(Z, V)

@@ -3,6 +3,7 @@ predictions remain a variable to differentiate by, to replace, to print and to s
 
 "Plain" is the loss as its formula says it, written here with Theano's log; on ordinary logits nothing may differ from that.
 """
+
 import copy
 import functools
 import pickle
@@ -55,24 +56,24 @@ def moved_last(ndim, axis):
 
 # Functions of the logits that are no sigmoid, or not only one, and look like it.
 NO_SIGMOIDS = {
-    'clip': lambda z: T.clip(T.nnet.sigmoid(z), .3, .7),
-    'clip of a way to write it': lambda z: (1 / (1 + T.exp(-z))).clip(.3, .7),
-    'maximum': lambda z: T.maximum(T.nnet.sigmoid(z), .4),
+    'clip': lambda z: T.clip(T.nnet.sigmoid(z), 0.3, 0.7),
+    'clip of a way to write it': lambda z: (1 / (1 + T.exp(-z))).clip(0.3, 0.7),
+    'maximum': lambda z: T.maximum(T.nnet.sigmoid(z), 0.4),
     'hard_sigmoid': T.nnet.hard_sigmoid,
-    'sigmoid plus something': lambda z: T.nnet.sigmoid(z) * .9 + .05,
+    'sigmoid plus something': lambda z: T.nnet.sigmoid(z) * 0.9 + 0.05,
     'two sigmoids': lambda z: (T.nnet.sigmoid(z) + T.nnet.sigmoid(2 * z)) / 2,
     'sigmoid squared': lambda z: T.nnet.sigmoid(z) ** 2,
-    'switch': lambda z: T.switch(T.gt(z, 0), T.nnet.sigmoid(z), .25),
-    'one column replaced': lambda z: T.set_subtensor(T.nnet.sigmoid(z)[:, 1], .3),
+    'switch': lambda z: T.switch(T.gt(z, 0), T.nnet.sigmoid(z), 0.25),
+    'one column replaced': lambda z: T.set_subtensor(T.nnet.sigmoid(z)[:, 1], 0.3),
     'one column changed': lambda z: T.inc_subtensor(T.nnet.sigmoid(z)[:, 1], 1e-3),
-    'joined with what is none': lambda z: T.join(1, T.nnet.sigmoid(z)[:, :2], T.clip(z[:, 2:], .2, .6)),
+    'joined with what is none': lambda z: T.join(1, T.nnet.sigmoid(z)[:, :2], T.clip(z[:, 2:], 0.2, 0.6)),
     'not minus z': lambda z: 1 / (1 + T.exp(z)),
     'minus twice z': lambda z: 1 / (1 + T.exp(-2 * z)),
-    'half of it': lambda z: .5 / (1 + T.exp(-z)),
+    'half of it': lambda z: 0.5 / (1 + T.exp(-z)),
     'two plus': lambda z: 1 / (2 + T.exp(-z)),
     'z over': lambda z: abs(T.tanh(z)) / (1 + T.exp(-z)),
     'one plus two exps': lambda z: 1 / (1 + T.exp(-z) + T.exp(-z)),
-    'root': lambda z: 1 / (1 + T.exp(-z)) ** .5,
+    'root': lambda z: 1 / (1 + T.exp(-z)) ** 0.5,
     'one minus': lambda z: 1 - T.nnet.sigmoid(z),
     'tanh': lambda z: (T.tanh(z) + 1.01) / 2.1,
     'column of a softmax': lambda z: T.nnet.softmax(z)[:, 0].dimshuffle(0, 'x') + 0 * z,
@@ -80,8 +81,8 @@ NO_SIGMOIDS = {
 }
 # ... no softmax over the axis that the loss takes for its classes. With the loss's targets and its axis.
 NO_SOFTMAXES = {
-    'clip': (lambda z: T.clip(T.nnet.softmax(z), .1, .6), INDICES, -1),
-    'clip, renormalised': (lambda z: renormalised(T.clip(T.nnet.softmax(z), .1, .6)), INDICES, -1),
+    'clip': (lambda z: T.clip(T.nnet.softmax(z), 0.1, 0.6), INDICES, -1),
+    'clip, renormalised': (lambda z: renormalised(T.clip(T.nnet.softmax(z), 0.1, 0.6)), INDICES, -1),
     'first classes': (lambda z: T.nnet.softmax(z)[:, :3], INDICES % 3, -1),
     'last classes': (lambda z: T.nnet.softmax(z)[:, 1:], INDICES % 3, -1),
     'some classes': (lambda z: T.nnet.softmax(z)[:, [0, 0, 2]], INDICES % 3, -1),
@@ -108,15 +109,15 @@ NO_SOFTMAXES = {
     'sum and a little': (lambda z: T.exp(z) / (T.exp(z).sum(axis=1, keepdims=True) + 1e-3), INDICES, -1),
     'max of each only above': (lambda z: T.exp(z - z.max(axis=1, keepdims=True)) / T.exp(z).sum(axis=1, keepdims=True), INDICES, -1),
     'max subtracted on the other axis': (lambda z: exp_over_sum(z - z.max(axis=0, keepdims=True), 1), INDICES, -1),
-    'max, not sum': (lambda z: .9 * T.exp(z) / T.exp(z).max(axis=1, keepdims=True), INDICES, -1),
+    'max, not sum': (lambda z: 0.9 * T.exp(z) / T.exp(z).max(axis=1, keepdims=True), INDICES, -1),
     'mean, not sum': (lambda z: T.exp(z) / T.exp(z).mean(axis=1, keepdims=True) / 5, INDICES, -1),
-    'powers of two': (lambda z: 2 ** z / (2 ** z).sum(axis=1, keepdims=True), INDICES, -1),
+    'powers of two': (lambda z: 2**z / (2**z).sum(axis=1, keepdims=True), INDICES, -1),
     'logsoftmax and more': (lambda z: T.exp(T.nnet.logsoftmax(z) - 1), INDICES, -1),
     'squared': (lambda z: T.nnet.softmax(z) ** 2, INDICES, -1),
     'two softmaxes': (lambda z: (T.nnet.softmax(z) + T.nnet.softmax(z.T)) / 2, INDICES, -1),
-    'softmax plus something': (lambda z: T.nnet.softmax(z) * .96 + .01, INDICES, -1),
-    'mixed up': (lambda z: T.dot(T.nnet.softmax(z), np.full((4, 4), .2) + .2 * np.eye(4)), SHARES, -1),
-    'one column replaced': (lambda z: T.set_subtensor(T.nnet.softmax(z)[:, 1], .3), INDICES, -1),
+    'softmax plus something': (lambda z: T.nnet.softmax(z) * 0.96 + 0.01, INDICES, -1),
+    'mixed up': (lambda z: T.dot(T.nnet.softmax(z), np.full((4, 4), 0.2) + 0.2 * np.eye(4)), SHARES, -1),
+    'one column replaced': (lambda z: T.set_subtensor(T.nnet.softmax(z)[:, 1], 0.3), INDICES, -1),
     'cumulated': (lambda z: T.cumsum(T.nnet.softmax(z), axis=1) / 1.5, INDICES, -1),
 }
 
@@ -135,7 +136,7 @@ OURS = {
     'hinge': lambda p, t: lo.binary_hinge_loss(p, t, delta=5, log_odds=False),
     'categorical': lo.categorical_crossentropy,
 }
-LABELS = targets([[1., 0, 1, 0], [0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 0, 1]])
+LABELS = targets([[1.0, 0, 1, 0], [0, 0, 0, 1], [1, 1, 1, 0], [0, 1, 0, 1]])
 
 
 @functools.lru_cache(maxsize=None)
@@ -149,12 +150,17 @@ def left_alone(kind, mode):
             way, t, axis = NO_SOFTMAXES[name]
             return with_gradient(loss(way(z), t, axis=axis), z)
         return with_gradient(loss(NO_SIGMOIDS[name](z), LABELS), z)
+
     return Functions([z], build, mode)
 
 
 @every_rewrite
-@pytest.mark.parametrize('kind, name', [('binary', name) for name in NO_SIGMOIDS] + [('hinge', name) for name in NO_SIGMOIDS]
-                         + [('categorical', name) for name in NO_SOFTMAXES])
+@pytest.mark.parametrize(
+    'kind, name',
+    [('binary', name) for name in NO_SIGMOIDS]
+    + [('hinge', name) for name in NO_SIGMOIDS]
+    + [('categorical', name) for name in NO_SOFTMAXES],
+)
 def test_what_is_left_alone_gives_the_plain_value(kind, name, mode):
     plain_value, plain_gradient = left_alone(kind, 'plain')(name, LOGITS)
     assert np.isfinite(plain_value).all() and np.abs(plain_gradient).max() > 1e-3
@@ -180,9 +186,11 @@ def test_noise_is_left_alone(mode):
     """Sampled noise on the predictions: ours and the plain loss in one function, so that they see the same sample."""
     z, noise = T.dmatrix('z'), MRG_RandomStreams(1)
     outputs = []
-    for kind, p in (('binary', T.clip(T.nnet.sigmoid(z) + .01 * noise.normal(z.shape, ndim=2), .01, .99)),
-                    ('binary', T.nnet.sigmoid(z) * (.5 + .4 * noise.binomial(z.shape, ndim=2, p=.5))),
-                    ('categorical', T.nnet.softmax(z) + .1 * noise.uniform(z.shape, ndim=2))):
+    for kind, p in (
+        ('binary', T.clip(T.nnet.sigmoid(z) + 0.01 * noise.normal(z.shape, ndim=2), 0.01, 0.99)),
+        ('binary', T.nnet.sigmoid(z) * (0.5 + 0.4 * noise.binomial(z.shape, ndim=2, p=0.5))),
+        ('categorical', T.nnet.softmax(z) + 0.1 * noise.uniform(z.shape, ndim=2)),
+    ):
         for loss in (OURS[kind], PLAIN[kind]):
             outputs += with_gradient(loss(p, LABELS if kind == 'binary' else INDICES), z)
     got = theano.function([z], outputs, mode=mode_of(mode))(LOGITS)
@@ -193,13 +201,13 @@ def test_noise_is_left_alone(mode):
 @every_rewrite
 def test_clip_keeps_its_bounds_on_saturated_logits(mode):
     z = T.dmatrix('z')
-    binary = lo.binary_crossentropy(T.clip(T.nnet.sigmoid(z), .125, .875), 1)
-    categorical = lo.categorical_crossentropy(T.clip(T.nnet.softmax(z), .125, .875), [1, 0])
+    binary = lo.binary_crossentropy(T.clip(T.nnet.sigmoid(z), 0.125, 0.875), 1)
+    categorical = lo.categorical_crossentropy(T.clip(T.nnet.softmax(z), 0.125, 0.875), [1, 0])
     f = theano.function([z], with_gradient(binary, z) + with_gradient(categorical, z), mode=mode_of(mode))
     got = f([[1000, -1000], [-1000, 1000]])
-    np.testing.assert_allclose(got[0], -np.log([[.875, .125], [.125, .875]]), rtol=1e-12)
+    np.testing.assert_allclose(got[0], -np.log([[0.875, 0.125], [0.125, 0.875]]), rtol=1e-12)
     np.testing.assert_array_equal(got[1], np.zeros((2, 2)))
-    np.testing.assert_allclose(got[2], -np.log([.125, .125]), rtol=1e-12)
+    np.testing.assert_allclose(got[2], -np.log([0.125, 0.125]), rtol=1e-12)
     np.testing.assert_array_equal(got[3], np.zeros((2, 2)))
 
 
@@ -223,7 +231,7 @@ def test_hard_sigmoid_reaches_zero_and_one(mode):
 
 WRAPPERS = {
     'zero_grad': zero_grad,
-    'grad_clip': lambda x: grad_clip(x, -.2, .1),
+    'grad_clip': lambda x: grad_clip(x, -0.2, 0.1),
     'grad_scale': lambda x: grad_scale(x, -3),
     'disconnected_grad': disconnected_grad,
 }
@@ -235,8 +243,11 @@ WRAPPERS = {
 def test_what_changes_the_gradient_still_does(name, where, mode):
     inner, outer = (WRAPPERS[name], lambda p: p) if where == 'logits' else (lambda z: z, WRAPPERS[name])
     z, outputs = T.dmatrix('z'), []
-    for kind, layer, t in (('binary', T.nnet.sigmoid, SHARES), ('categorical', T.nnet.softmax, SHARES),
-                           ('categorical', exp_over_sum, INDICES)):
+    for kind, layer, t in (
+        ('binary', T.nnet.sigmoid, SHARES),
+        ('categorical', T.nnet.softmax, SHARES),
+        ('categorical', exp_over_sum, INDICES),
+    ):
         for loss in (OURS[kind], PLAIN[kind]):
             value = loss(outer(layer(inner(z)))[1:], t[1:])
             outputs += [value, theano.grad(value.sum() + 0 * z.sum(), z)]  # z stays connected
@@ -271,12 +282,20 @@ def test_printed_predictions_are_printed(mode):
 # Our loss, the plain loss, the layer, the targets. Some take the predictions as they are, some a part of them.
 USES = {
     'binary': (lo.binary_crossentropy, plain_binary, T.nnet.sigmoid, SHARES),
-    'binary of a column': (lambda p, t: lo.binary_crossentropy(p[:, 1], t[:, 1]), lambda p, t: plain_binary(p[:, 1], t[:, 1]),
-                           SIGMOIDS['1 / (1 + exp(-z))'], SHARES),
+    'binary of a column': (
+        lambda p, t: lo.binary_crossentropy(p[:, 1], t[:, 1]),
+        lambda p, t: plain_binary(p[:, 1], t[:, 1]),
+        SIGMOIDS['1 / (1 + exp(-z))'],
+        SHARES,
+    ),
     'indices': (lo.categorical_crossentropy, plain_categorical, T.nnet.softmax, INDICES),
     'shares': (lo.categorical_crossentropy, plain_categorical, T.nnet.softmax, SHARES),
-    'shares of some rows': (lambda p, t: lo.categorical_crossentropy(p[1:].reshape((1, 3, 4)), t[1:].dimshuffle('x', 0, 1)),
-                            lambda p, t: plain_categorical(p[1:], t[1:]).dimshuffle('x', 0), T.nnet.softmax, SHARES),
+    'shares of some rows': (
+        lambda p, t: lo.categorical_crossentropy(p[1:].reshape((1, 3, 4)), t[1:].dimshuffle('x', 0, 1)),
+        lambda p, t: plain_categorical(p[1:], t[1:]).dimshuffle('x', 0),
+        T.nnet.softmax,
+        SHARES,
+    ),
     'indices, exp / sum': (lo.categorical_crossentropy, plain_categorical, SOFTMAXES['exp(z) / exp(z).sum()'], INDICES),
     'indices, logsoftmax': (lo.categorical_crossentropy, plain_categorical, SOFTMAXES['exp(T.nnet.logsoftmax(z))'], INDICES),
     'hinge': (OURS['hinge'], PLAIN['hinge'], T.nnet.sigmoid, SHARES),
@@ -294,8 +313,7 @@ def replaced(how, p, q, outputs, inputs, mode, **options):
 
 
 # FAST_RUN with C is for one of them, and for the rest its rewrites.
-modes_of_uses = pytest.mark.parametrize('name, mode', [(name, mode) for name in USES for mode in REWRITES]
-                                        + [('binary', 'FAST_RUN')])
+modes_of_uses = pytest.mark.parametrize('name, mode', [(name, mode) for name in USES for mode in REWRITES] + [('binary', 'FAST_RUN')])
 
 
 @modes_of_uses
@@ -376,8 +394,9 @@ def test_replaced_logits_of_a_loss_and_its_gradient(name, mode):
 
 @every_rewrite
 @pytest.mark.parametrize('name', USES)
-@pytest.mark.parametrize('copied', [copy.deepcopy, lambda graph: pickle.loads(pickle.dumps(graph, pickle.HIGHEST_PROTOCOL))],
-                         ids=['deepcopy', 'pickle'])
+@pytest.mark.parametrize(
+    'copied', [copy.deepcopy, lambda graph: pickle.loads(pickle.dumps(graph, pickle.HIGHEST_PROTOCOL))], ids=['deepcopy', 'pickle']
+)
 def test_copied_losses(copied, name, mode):
     """Still the same numbers, still from the logits, and still replaceable."""
     ours, plain, layer, t = USES[name]
@@ -402,6 +421,7 @@ def test_copied_losses(copied, name, mode):
 # Theano compiles the step by itself, in the mode that scan is given; the loop around it runs in Python, for on Python 3.11 Theano's
 # loop in C does not compile.
 
+
 @every_rewrite
 @pytest.mark.parametrize('given', ['as non-sequence', 'by closure'])
 def test_loss_and_network_inside_scan(given, mode):
@@ -411,8 +431,8 @@ def test_loss_and_network_inside_scan(given, mode):
 
     def step(x, t, w=w):
         return lo.categorical_crossentropy(T.nnet.softmax(T.dot(x, w)), t).sum()
-    losses, updates = theano.scan(step, sequences=[x, t], non_sequences=[w] if given == 'as non-sequence' else [],
-                                  mode=mode_of(mode))
+
+    losses, updates = theano.scan(step, sequences=[x, t], non_sequences=[w] if given == 'as non-sequence' else [], mode=mode_of(mode))
     assert not updates
     f = theano.function([x, t], [losses, theano.grad(losses.sum(), w)], mode=mode_of(mode))
     at_once = lo.categorical_crossentropy(T.nnet.softmax(T.dot(x.reshape((-1, 4)), w)), t.flatten())
@@ -430,13 +450,18 @@ def test_predictions_handed_to_scan(given, mode):
     """A network outside, a loss inside: the step function may see the predictions alone, and the loss is theirs."""
     z, t = T.dmatrix('z'), T.dmatrix('t')
     p = T.nnet.sigmoid(z)
+
     def each(p, t):
         return lo.binary_crossentropy(p, t).sum()
 
     def one(i, p, t):
         return lo.binary_crossentropy(p, t).sum(axis=1)[i]
-    step, sequences, others = {'as sequence': (each, [p, t], []), 'as non-sequence': (one, [T.arange(4)], [p, t]),
-                               'by closure': (lambda i, t: one(i, p, t), [T.arange(4)], [t])}[given]
+
+    step, sequences, others = {
+        'as sequence': (each, [p, t], []),
+        'as non-sequence': (one, [T.arange(4)], [p, t]),
+        'by closure': (lambda i, t: one(i, p, t), [T.arange(4)], [t]),
+    }[given]
     losses, _ = theano.scan(step, sequences, non_sequences=others, mode=mode_of(mode))
     plain = plain_binary(p, t).sum(axis=1)
     got = theano.function([z, t], with_gradient(losses, z) + with_gradient(plain, z), mode=mode_of(mode))(LOGITS, SHARES.get_value())
@@ -445,6 +470,7 @@ def test_predictions_handed_to_scan(given, mode):
 
 
 # Shared, not computed again ------------------------------------------------------------------------------------------------------
+
 
 def count(function, *names):
     """How many nodes of the compiled graph have an op with one of these names."""
@@ -468,7 +494,7 @@ def test_the_network_is_computed_once(name, mode):
 # Second derivatives --------------------------------------------------------------------------------------------------------------
 
 in_python = theano.change_flags(mode='FAST_COMPILE')  # for the step functions of the scans that make a Hessian
-SATURATED = np.array([[800, -300, .5, 1e4], [.25, -.5, 1, 2], [1e-3, 800, 800, -1e4]])
+SATURATED = np.array([[800, -300, 0.5, 1e4], [0.25, -0.5, 1, 2], [1e-3, 800, 800, -1e4]])
 
 
 @every_rewrite
@@ -492,7 +518,7 @@ def test_second_derivatives_of_saturated_losses(mode):
     rows /= rows.sum(axis=1, keepdims=True)
     blocks = np.zeros((12, 12))
     for i, p in enumerate(rows):
-        blocks[4 * i:4 * i + 4, 4 * i:4 * i + 4] = np.diag(p) - np.outer(p, p)
+        blocks[4 * i : 4 * i + 4, 4 * i : 4 * i + 4] = np.diag(p) - np.outer(p, p)
     for expected, (hessian, along, slope, gradient) in zip([np.diag(e / (1 + e) ** 2), blocks, blocks], [got[:4], got[4:8], got[8:]]):
         np.testing.assert_allclose(hessian, expected, rtol=0, atol=1e-14)
         np.testing.assert_allclose(along, expected.dot(direction), rtol=0, atol=1e-14)
@@ -503,10 +529,12 @@ def test_second_derivatives_of_saturated_losses(mode):
 def test_second_derivatives_of_saturated_hinges_and_mixed_pairs_are_finite(mode):
     z, v = T.dvectors('z', 'v')
     rows = z.reshape((3, 4))
-    losses = [lo.binary_hinge_loss(T.nnet.sigmoid(z), T.gt(SHARES[:3], .2).ravel(), log_odds=False).sum(),
-              lo.binary_hinge_loss(T.nnet.softmax(rows), T.gt(SHARES[:3], .2), log_odds=False).sum(),
-              lo.binary_crossentropy(T.nnet.softmax(rows), SHARES[:3]).sum(),
-              lo.categorical_crossentropy(T.nnet.sigmoid(rows), SHARES[:3]).sum()]
+    losses = [
+        lo.binary_hinge_loss(T.nnet.sigmoid(z), T.gt(SHARES[:3], 0.2).ravel(), log_odds=False).sum(),
+        lo.binary_hinge_loss(T.nnet.softmax(rows), T.gt(SHARES[:3], 0.2), log_odds=False).sum(),
+        lo.binary_crossentropy(T.nnet.softmax(rows), SHARES[:3]).sum(),
+        lo.categorical_crossentropy(T.nnet.sigmoid(rows), SHARES[:3]).sum(),
+    ]
     with in_python:
         outputs = [theano.gradient.hessian(loss, z) for loss in losses] + [T.Rop(theano.grad(loss, z), z, v) for loss in losses]
     f = theano.function([z, v], outputs, mode=mode_of(mode), on_unused_input='ignore')
@@ -523,11 +551,12 @@ def test_second_derivatives_of_saturated_hinges_and_mixed_pairs_are_finite(mode)
 
 # The accuracies ------------------------------------------------------------------------------------------------------------------
 
+
 @every_rewrite
 def test_categorical_accuracy_ranks_the_logits(mode):
     """The softmax of these rows is (0, 0, 1): only the logits tell that class 0 comes last."""
     z = T.dmatrix('z')
-    rows = np.array([[-2000, -1000, 0.], [-1000, -2000, 0]])
+    rows = np.array([[-2000, -1000, 0.0], [-1000, -2000, 0]])
     for name, way in SOFTMAXES.items():
         seen = lo.categorical_accuracy(way(z)[:], [0, 0], top_k=2)
         hidden = lo.categorical_accuracy(T.clip(way(z), 0, 1), [0, 0], top_k=2)  # ties: the lower index first

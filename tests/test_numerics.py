@@ -3,6 +3,7 @@
 Compiling is what costs time here, so a function is compiled once for each mode, type and way of writing an output layer, computes several
 losses, and is fed every case at once, one per row.
 """
+
 import functools
 
 import numpy as np
@@ -28,28 +29,50 @@ every_type = pytest.mark.parametrize('dtype, floatX', TYPES)
 # Logits and targets --------------------------------------------------------------------------------------------------------------
 
 # Among them where exp, 1 + exp and sigmoid run out of digits or of range in one type or another.
-MAGNITUDES = [0., 1e-3, 1e-2, .1, 1., 3., 10., 12., 16.5, 19.5, 30.5, 36.5, 88.5, 100., 103.5, 709.5, 745.5, 1e3, 1e4]
+MAGNITUDES = [0.0, 1e-3, 1e-2, 0.1, 1.0, 3.0, 10.0, 12.0, 16.5, 19.5, 30.5, 36.5, 88.5, 100.0, 103.5, 709.5, 745.5, 1e3, 1e4]
 
 
 def binary_cases(dtype):
     """Logits (one a row) and targets (one a column), as two arrays of one shape: each with each."""
     z = np.concatenate([MAGNITUDES, np.negative(MAGNITUDES)]).astype(dtype)
-    t = np.array([0, 1, .5, .1, .999, 1e-3]).astype(dtype)
+    t = np.array([0, 1, 0.5, 0.1, 0.999, 1e-3]).astype(dtype)
     return [a.copy() for a in np.broadcast_arrays(z[:, None], t)]
 
 
 def softmax_rows(dtype):
     """Rows of five logits of every size: mixed, of one kind, equal, nearly equal, one huge among tiny ones, with masked classes."""
     rows = []
-    for size in [0, 1e-3, 1e-2, .1, 1, 10, 30, 100, 1e3, 1e4]:
-        rows += [np.multiply(size, [1, -.5, .3, 0, -1]), np.multiply(size, [.7, .7, -.7, .69, .7]), np.full(5, size), np.full(5, -size),
-                 [size, 1e-3, -1e-3, 0, 1], [-size, 1e-3, 2, 0, -1], [size, -size, size, -size, 1e-3], [size, size - 1, size - 2, 0, -2],
-                 [-np.inf, size, 1, -size, 2], [size, -np.inf, -np.inf, -np.inf, -np.inf], [size, -np.inf, -size, -np.inf, size]]
+    for size in [0, 1e-3, 1e-2, 0.1, 1, 10, 30, 100, 1e3, 1e4]:
+        rows += [
+            np.multiply(size, [1, -0.5, 0.3, 0, -1]),
+            np.multiply(size, [0.7, 0.7, -0.7, 0.69, 0.7]),
+            np.full(5, size),
+            np.full(5, -size),
+            [size, 1e-3, -1e-3, 0, 1],
+            [-size, 1e-3, 2, 0, -1],
+            [size, -size, size, -size, 1e-3],
+            [size, size - 1, size - 2, 0, -2],
+            [-np.inf, size, 1, -size, 2],
+            [size, -np.inf, -np.inf, -np.inf, -np.inf],
+            [size, -np.inf, -size, -np.inf, size],
+        ]
     return np.array(rows).astype(dtype)
 
 
-SHARES = np.array([[1, 0, 0, 0, 0], [0, 0, 1, 0, 0], [.2, .2, .2, .2, .2], [.02, .92, .02, .02, .02], [.5, .5, 0, 0, 0],
-                   [0, 0, 0, 0, 0], [2, 1.5, 0, .25, 0], [.1, .2, .3, .25, .15], [0, 0, 0, 0, 1], [1e-3, 0, 0, .999, 0]])
+SHARES = np.array(
+    [
+        [1, 0, 0, 0, 0],
+        [0, 0, 1, 0, 0],
+        [0.2, 0.2, 0.2, 0.2, 0.2],
+        [0.02, 0.92, 0.02, 0.02, 0.02],
+        [0.5, 0.5, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+        [2, 1.5, 0, 0.25, 0],
+        [0.1, 0.2, 0.3, 0.25, 0.15],
+        [0, 0, 0, 0, 1],
+        [1e-3, 0, 0, 0.999, 0],
+    ]
+)
 
 
 def softmax_cases(dtype):
@@ -65,6 +88,7 @@ def softmax_cases(dtype):
 
 # Every way of writing the layer --------------------------------------------------------------------------------------------------
 
+
 @functools.lru_cache(maxsize=None)
 def binary_losses(dtype, floatX, mode):
     """The losses of a sigmoid layer, from logits, float targets and integer targets, for each way to write it."""
@@ -72,8 +96,13 @@ def binary_losses(dtype, floatX, mode):
 
     def build(way):
         p = SIGMOIDS[way](z)
-        return (with_gradient(lo.binary_crossentropy(p, t), z) + with_gradient(lo.binary_crossentropy(p, k), z)
-                + with_gradient(lo.binary_hinge_loss(p, k, log_odds=False), z) + [p])
+        return (
+            with_gradient(lo.binary_crossentropy(p, t), z)
+            + with_gradient(lo.binary_crossentropy(p, k), z)
+            + with_gradient(lo.binary_hinge_loss(p, k, log_odds=False), z)
+            + [p]
+        )
+
     return Functions([z, t, k], build, mode, floatX)
 
 
@@ -85,6 +114,7 @@ def categorical_losses(dtype, floatX, mode):
     def build(way):
         p = SOFTMAXES[way](z)
         return [output for targets in (i, t, k) for output in with_gradient(lo.categorical_crossentropy(p, targets), z)]
+
     return Functions([z, i, t, k], build, mode, floatX)
 
 
@@ -162,7 +192,7 @@ def huge_case():
     """Two rows of 50 000 classes (equal logits, and usual ones, which every type holds exactly), targets, and what is true of them."""
     z = np.stack([np.zeros(50000), np.round(np.random.RandomState(1).randn(50000) * 16) / 16])
     i, t = np.array([49999, 3], 'int32'), np.zeros(z.shape)
-    t[:, ::6250] = .125
+    t[:, ::6250] = 0.125
     true = []
     for targets in (i, t):
         value, gradient = oracle.exact(oracle.categorical_of_softmax, z, targets)
@@ -178,8 +208,9 @@ def test_50000_classes(dtype, floatX, mode):
     for way in SOFTMAXES:
         results = categorical_losses(dtype, floatX, mode)(way, z.astype(dtype), i, t.astype(dtype), (t > 0).astype('int8'))
         for got, expected in zip(results, true):
-            bound = (oracle.gradient_bound(dtype) if got.ndim == 2 else
-                     oracle.absolute_bound(expected, dtype, oracle.largest_finite(z, axis=-1)))
+            bound = (
+                oracle.gradient_bound(dtype) if got.ndim == 2 else oracle.absolute_bound(expected, dtype, oracle.largest_finite(z, axis=-1))
+            )
             assert_within(got, expected, bound, dtype)
 
 
@@ -189,7 +220,7 @@ def test_50000_classes(dtype, floatX, mode):
 ROWS = np.array([3, 23, 1, 1, 0, 17])
 SOFTMAX_CHAINS = {
     'first rows': (lambda p: p[:7], -1),
-    'first rows, symbolic': (lambda p: p[:p.shape[0] // 2], -1),
+    'first rows, symbolic': (lambda p: p[: p.shape[0] // 2], -1),
     'every other row, backwards': (lambda p: p[::-2], -1),
     'inner rows': (lambda p: p[1:-1, :], -1),
     'transposed': (lambda p: p.T, 0),
@@ -245,8 +276,10 @@ SIGMOID_CHAINS = {
 def moved_positions(family):
     """For each chain, which element of the layer's output each element of the chain's comes from: the chain, run on 0, 1, 2, ..."""
     q = T.lmatrix('q')
-    chains = [(name, chain[0](q) if family == 'softmax' else chain(q))
-              for name, chain in (SOFTMAX_CHAINS if family == 'softmax' else SIGMOID_CHAINS).items()]
+    chains = [
+        (name, chain[0](q) if family == 'softmax' else chain(q))
+        for name, chain in (SOFTMAX_CHAINS if family == 'softmax' else SIGMOID_CHAINS).items()
+    ]
     function = theano.function([q], [moved for _, moved in chains], mode=mode_of('no optimizer'))
     return dict(zip([name for name, _ in chains], function(np.arange(120).reshape(24, 5))))
 
@@ -261,7 +294,7 @@ def chain_targets(family, name, dtype):
     """Targets in the layout of a chain's result: shares and class indices, or 0, 1 and one half."""
     at = moved_positions(family)[name]
     if family == 'sigmoid':
-        return (at % 3 / 2.).astype(dtype)
+        return (at % 3 / 2.0).astype(dtype)
     axis = SOFTMAX_CHAINS[name][1]
     z = np.moveaxis(chain_logits(dtype).ravel()[at], axis, -1)
     i = np.asarray((np.arange(z[..., 0].size) * 2 % 5).reshape(z.shape[:-1]))
@@ -282,8 +315,12 @@ def chained_softmax_losses(mode, dtype='float32'):
     def build(name):
         chain, axis = SOFTMAX_CHAINS[name]
         p = chain(T.nnet.softmax(z))
-        return [output for targets in chain_targets('softmax', name, dtype)
-                for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)]
+        return [
+            output
+            for targets in chain_targets('softmax', name, dtype)
+            for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)
+        ]
+
     return Functions([z], build, mode)
 
 
@@ -294,6 +331,7 @@ def chained_sigmoid_losses(mode, dtype='float32'):
     def build(name):
         p = SIGMOID_CHAINS[name](T.nnet.sigmoid(z))
         return with_gradient(lo.binary_crossentropy(p, theano.shared(chain_targets('sigmoid', name, dtype))), z)
+
     return Functions([z], build, mode)
 
 
@@ -308,10 +346,7 @@ def gather(elements, at, like):
     return back.reshape(like.shape)
 
 
-
-
-@pytest.mark.parametrize('name, mode', [(name, mode) for name in SOFTMAX_CHAINS for mode in REWRITES]
-                         + [('first rows', 'FAST_RUN')])
+@pytest.mark.parametrize('name, mode', [(name, mode) for name in SOFTMAX_CHAINS for mode in REWRITES] + [('first rows', 'FAST_RUN')])
 def test_softmax_behind_moved_elements(name, mode, dtype='float32'):
     z, at, axis = chain_logits(dtype), moved_positions('softmax')[name], SOFTMAX_CHAINS[name][1]
     got = chained_softmax_losses(mode)(name, z)
@@ -384,8 +419,12 @@ def axis_losses(way, mode, dtype='float32'):
         ndim, axis = case
         z = logits[ndim - 1]
         p = AXIS_WAYS[way](z, axis)
-        return [output for targets in axis_case(ndim, axis, dtype)[1:]
-                for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)]
+        return [
+            output
+            for targets in axis_case(ndim, axis, dtype)[1:]
+            for output in with_gradient(lo.categorical_crossentropy(p, theano.shared(targets), axis=axis), z)
+        ]
+
     logits = [tensor(dtype, ndim) for ndim in (1, 2, 3, 4)]
     return Functions(logits, build, mode)
 
@@ -396,7 +435,7 @@ def axis_losses(way, mode, dtype='float32'):
 def test_every_axis(way, ndim, axis, mode, dtype='float32'):
     z, i, t = axis_case(ndim, axis, dtype)
     unused = [np.zeros((0,) * rank, dtype) for rank in (1, 2, 3, 4)]
-    got = axis_losses(way, mode)((ndim, axis), *(unused[:ndim - 1] + [z] + unused[ndim:]))
+    got = axis_losses(way, mode)((ndim, axis), *(unused[: ndim - 1] + [z] + unused[ndim:]))
     for targets, (value, gradient) in zip((i, t), (got[:2], got[2:])):
         check_categorical([value, gradient], z, targets, dtype, axis)
 
@@ -409,19 +448,21 @@ OTHER_PAIRS = {
     'binary of softmax, t': lambda z, i, t, k: lo.binary_crossentropy(T.nnet.softmax(z), t),
     'binary of softmax, k': lambda z, i, t, k: lo.binary_crossentropy(exp_minus_max(z), k),
     'hinge of softmax, t': lambda z, i, t, k: lo.binary_hinge_loss(T.nnet.softmax(z), t, log_odds=False),
-    'hinge of softmax, signs': lambda z, i, t, k: lo.binary_hinge_loss(exp_over_sum(z), 2 * k - 1, .25, log_odds=False, binary=False),
+    'hinge of softmax, signs': lambda z, i, t, k: lo.binary_hinge_loss(exp_over_sum(z), 2 * k - 1, 0.25, log_odds=False, binary=False),
 }
 # In C FAST_RUN does one type; its rewrites are run for all.
-pairs = pytest.mark.parametrize('mode, dtype', [(mode, dtype) for mode in REWRITES for dtype in ('float32', 'float64', 'float16')]
-                                + [('FAST_RUN', 'float32')])
+pairs = pytest.mark.parametrize(
+    'mode, dtype', [(mode, dtype) for mode in REWRITES for dtype in ('float32', 'float64', 'float16')] + [('FAST_RUN', 'float32')]
+)
 
 
 @functools.lru_cache(maxsize=None)
 def other_pairs(mode, dtype):
     """The losses that each layer was not made for, with float targets, indices and integer targets."""
     inputs = [tensor(dtype, 2, 'z'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')]
-    return Functions(inputs, lambda name: with_gradient(OTHER_PAIRS[name](*inputs), inputs[0]), mode,
-                     'float64' if dtype == 'float64' else 'float32')
+    return Functions(
+        inputs, lambda name: with_gradient(OTHER_PAIRS[name](*inputs), inputs[0]), mode, 'float64' if dtype == 'float64' else 'float32'
+    )
 
 
 def other_pairs_case(dtype):
@@ -471,13 +512,19 @@ def test_binary_hinge_of_the_log_odds_of_a_softmax(name, how, dtype, mode):
 
 # Weights and means ---------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize('how, scale, mode', [('mean', 1 / 64., mode) for mode in REWRITES] + [('mean', 1 / 64., 'FAST_RUN')]
-                         + [('sum', 1., mode) for mode in REWRITES] + [('normalized_sum', 1 / 32., mode) for mode in REWRITES])
+
+@pytest.mark.parametrize(
+    'how, scale, mode',
+    [('mean', 1 / 64.0, mode) for mode in REWRITES]
+    + [('mean', 1 / 64.0, 'FAST_RUN')]
+    + [('sum', 1.0, mode) for mode in REWRITES]
+    + [('normalized_sum', 1 / 32.0, mode) for mode in REWRITES],
+)
 def test_weighted_losses_of_saturated_rows(how, scale, mode, dtype='float32'):
     """Weights that are powers of two, and 0, scale the gradient exactly, so its bound scales with them."""
     z, i, _, _ = softmax_cases(dtype)
-    z, i = z[5:5 + 16 * 64:16], i[5:5 + 16 * 64:16]
-    weights = np.tile(np.array([0, .25, .75, 1], dtype), 16)
+    z, i = z[5 : 5 + 16 * 64 : 16], i[5 : 5 + 16 * 64 : 16]
+    weights = np.tile(np.array([0, 0.25, 0.75, 1], dtype), 16)
     assert weights.sum() == 32
     logits = T.fmatrix('z')
     loss = lo.aggregate(lo.categorical_crossentropy(T.nnet.softmax(logits), i), weights, mode=how)
@@ -494,11 +541,12 @@ def test_weighted_losses_of_saturated_rows(how, scale, mode, dtype='float32'):
 
 # Infinite logits -----------------------------------------------------------------------------------------------------------------
 
+
 @every_mode
 @every_type
 def test_infinite_logits_of_a_sigmoid(dtype, floatX, mode):
     """The limits: 0 with gradient 0 where the target is met, else +inf with the gradient sigmoid(z) - t."""
-    z = np.array([[-np.inf, np.inf, -np.inf, np.inf, 2.]], dtype)
+    z = np.array([[-np.inf, np.inf, -np.inf, np.inf, 2.0]], dtype)
     t = np.array([[0, 1, 1, 0, 0]], dtype)
     for way in SIGMOIDS:
         got = binary_losses(dtype, floatX, mode)(way, z, t, t.astype('int8'))
@@ -514,8 +562,17 @@ def test_infinite_logits_of_a_sigmoid(dtype, floatX, mode):
 @every_type
 def test_infinite_logits_of_a_softmax(dtype, floatX, mode):
     """A masked class that is the target costs +inf; one class at +inf has all the probability. Other rows are left alone."""
-    z = np.array([[-np.inf, 0, 3, 1, 1], [-np.inf, -np.inf, 1e4, 0, 0], [0, 1, np.inf, -1, 1e4], [np.inf, -np.inf, 1, 2, 3],
-                  [0, 1, np.inf, -1, 1e4], [1e4, 1e-3, 0, 0, 1]], dtype)
+    z = np.array(
+        [
+            [-np.inf, 0, 3, 1, 1],
+            [-np.inf, -np.inf, 1e4, 0, 0],
+            [0, 1, np.inf, -1, 1e4],
+            [np.inf, -np.inf, 1, 2, 3],
+            [0, 1, np.inf, -1, 1e4],
+            [1e4, 1e-3, 0, 0, 1],
+        ],
+        dtype,
+    )
     i = np.array([0, 1, 2, 0, 4, 0], 'int32')
     k = np.eye(5, dtype='int8')[i]
     for way in SOFTMAXES:
@@ -526,6 +583,7 @@ def test_infinite_logits_of_a_softmax(dtype, floatX, mode):
 
 
 # NaN ----------------------------------------------------------------------------------------------------------------------------
+
 
 @every_mode
 def test_nan_logits_stay_with_their_element_or_row(mode, dtype='float32'):
@@ -576,19 +634,20 @@ PLAIN_LOSSES = {
 def plain_losses(dtype, mode):
     """The losses of given probabilities, and their gradients with respect to those."""
     inputs = [tensor(dtype, 2, 'p'), T.ivector('i'), tensor(dtype, 2, 't'), T.bmatrix('k')]
-    return Functions(inputs, lambda name: with_gradient(PLAIN_LOSSES[name](*inputs), inputs[0]), mode,
-                     'float64' if dtype == 'float64' else 'float32')
+    return Functions(
+        inputs, lambda name: with_gradient(PLAIN_LOSSES[name](*inputs), inputs[0]), mode, 'float64' if dtype == 'float64' else 'float32'
+    )
 
 
-LITTLE = 2. ** -11  # a float16 knows it, and 1 minus it
+LITTLE = 2.0**-11  # a float16 knows it, and 1 minus it
 
 
 @pairs
 @pytest.mark.parametrize('targets', ['t', 'k'])
 def test_plain_binary_crossentropy(targets, dtype, mode):
     """p = 0 and p = 1 cost nothing where they are right, with gradients 1 and -1, and +inf where they are wrong."""
-    p = np.array([[0., LITTLE, .25, .5, 1 - LITTLE, 1.]] * 3, dtype)
-    t = np.array([[0.], [1.], [.5 if targets == 't' else 0.]], dtype) + p * 0
+    p = np.array([[0.0, LITTLE, 0.25, 0.5, 1 - LITTLE, 1.0]] * 3, dtype)
+    t = np.array([[0.0], [1.0], [0.5 if targets == 't' else 0.0]], dtype) + p * 0
     got = plain_losses(dtype, mode)('binary, ' + targets, p, np.zeros(3, 'int32'), t, t.astype('int8'))
     p, t = p.astype('float64'), t.astype('float64')
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -605,10 +664,10 @@ def test_plain_binary_crossentropy(targets, dtype, mode):
 @pytest.mark.parametrize('targets', ['i', 't', 'k'])
 def test_plain_categorical_crossentropy(targets, dtype, mode):
     """A class without target mass contributes nothing, however improbable; a target class of probability 0 costs +inf."""
-    p = np.array([[1, 0, 0], [0, .5, .5], [.25, .75, 0], [0, 0, 1], [0, 1, 0]], dtype)
+    p = np.array([[1, 0, 0], [0, 0.5, 0.5], [0.25, 0.75, 0], [0, 0, 1], [0, 1, 0]], dtype)
     i = np.array([0, 2, 1, 0, 2], 'int32')
     k = np.eye(3, dtype='int8')[i]
-    t = np.array([[1, 0, 0], [0, .25, .75], [.5, .5, 0], [.5, 0, .5], [0, 0, 1]], dtype)
+    t = np.array([[1, 0, 0], [0, 0.25, 0.75], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0, 1]], dtype)
     got = plain_losses(dtype, mode)('categorical, ' + targets, p, i, t, k)
     shares = (t if targets == 't' else k).astype('float64')
     with np.errstate(divide='ignore', invalid='ignore'):
@@ -623,7 +682,7 @@ def test_plain_categorical_crossentropy(targets, dtype, mode):
 @pairs
 def test_plain_hinge_of_log_odds(dtype, mode):
     """Certain and right costs 0 with gradient 0, certain and wrong +inf."""
-    p = np.array([[0, 1, 0, 1, .5]], dtype)
+    p = np.array([[0, 1, 0, 1, 0.5]], dtype)
     k = np.array([[0, 1, 1, 0, 1]], 'int8')
     value, gradient = plain_losses(dtype, mode)('hinge, k', p, np.zeros(1, 'int32'), p, k)
     assert value.dtype == gradient.dtype == dtype
@@ -635,9 +694,9 @@ def test_plain_hinge_of_log_odds(dtype, mode):
 @every_mode
 def test_nan_in_plain_probabilities_stays_with_its_element_or_row(mode, dtype='float32'):
     """With class indices only the target's own probability is read, so a NaN beside it does nothing."""
-    p = np.array([[.5, np.nan, .5], [.25, .25, .5], [0, 0, np.nan], [.5, .25, .25], [0, 1, 0]], dtype)
+    p = np.array([[0.5, np.nan, 0.5], [0.25, 0.25, 0.5], [0, 0, np.nan], [0.5, 0.25, 0.25], [0, 1, 0]], dtype)
     i = np.array([0, 1, 2, 0, 1], 'int32')
-    t = np.array([[.5, 0, .5], [.5, .5, 0], [1, 0, 0], [np.nan, 0, 1], [0, 1, 0]], dtype)
+    t = np.array([[0.5, 0, 0.5], [0.5, 0.5, 0], [1, 0, 0], [np.nan, 0, 1], [0, 1, 0]], dtype)
     inputs = p, i, t, np.eye(3, dtype='int8')[i]
     losses = plain_losses(dtype, mode)
     value, gradient = losses('categorical, i', *inputs)
@@ -654,6 +713,7 @@ def test_nan_in_plain_probabilities_stays_with_its_element_or_row(mode, dtype='f
 
 # What else is computed from the logits -------------------------------------------------------------------------------------------
 
+
 @every_rewrite
 def test_gradient_of_saturated_losses_with_respect_to_soft_targets(mode, dtype='float64'):
     """-log p, and log(1-p) - log p = -z: finite for finite logits."""
@@ -661,7 +721,7 @@ def test_gradient_of_saturated_losses_with_respect_to_soft_targets(mode, dtype='
     categorical = theano.grad(lo.categorical_crossentropy(T.nnet.softmax(z), t).sum(), t)
     binary = theano.grad(lo.binary_crossentropy(T.nnet.sigmoid(z), t).sum(), t)
     rows, _, shares, _ = other_pairs_case(dtype)
-    rows, shares = rows[::10], shares[3::10][:len(rows[::10])]
+    rows, shares = rows[::10], shares[3::10][: len(rows[::10])]
     got = theano.function([z, t], [categorical, binary], mode=mode_of(mode), on_unused_input='ignore')(rows, shares)
     true = oracle.Exact([[oracle.categorical_of_softmax(tuple(row), j)[0] for j in range(5)] for row in rows.tolist()])
     size = oracle.largest_finite(rows, 1)[:, None]
@@ -674,9 +734,11 @@ def test_gradient_of_saturated_losses_with_respect_to_soft_targets(mode, dtype='
 def test_integer_targets_of_every_type(kind, mode, dtype='float32'):
     """None of them widens the loss or its gradient, as indices or as values, and none wraps around."""
     z, k = T.fmatrix('z'), T.TensorType(kind, (False, False))('k')
-    outputs = (with_gradient(lo.binary_crossentropy(T.nnet.sigmoid(z), k), z)
-               + with_gradient(lo.binary_hinge_loss(T.nnet.sigmoid(z), k, log_odds=False), z)
-               + with_gradient(lo.categorical_crossentropy(T.nnet.softmax(z), k), z))
+    outputs = (
+        with_gradient(lo.binary_crossentropy(T.nnet.sigmoid(z), k), z)
+        + with_gradient(lo.binary_hinge_loss(T.nnet.sigmoid(z), k, log_odds=False), z)
+        + with_gradient(lo.categorical_crossentropy(T.nnet.softmax(z), k), z)
+    )
     inputs = [z, k]
     if kind != 'bool':
         inputs.append(T.TensorType(kind, (False,))('i'))
@@ -684,7 +746,7 @@ def test_integer_targets_of_every_type(kind, mode, dtype='float32'):
     function = theano.function(inputs, outputs, mode=mode_of(mode))
     rows, i, _, one_hot = other_pairs_case(dtype)
     rows, i, one_hot = rows[::9], i[::9], one_hot[::9]
-    got = function(*[rows, one_hot.astype(kind), i.astype(kind)][:len(inputs)])
+    got = function(*[rows, one_hot.astype(kind), i.astype(kind)][: len(inputs)])
     check_binary(got[:2], rows, one_hot, dtype)
     value, gradient = oracle.exact(oracle.hinge_of_sigmoid, rows, one_hot)
     assert_within(got[2], value, oracle.absolute_bound(value, dtype, oracle.largest_finite(rows)), dtype)

@@ -1,4 +1,5 @@
 """Values, gradients and dtypes of the nine functions on ordinary numbers, against the NumPy reference and ``verify_grad``."""
+
 import functools
 import inspect
 import warnings
@@ -11,8 +12,28 @@ import theano.tensor as T
 from theano.configparser import change_flags
 
 import reference
-from cases import (CATEGORICAL, CLASS_LAYOUTS, DISCRETE, ELEMENTWISE, FLOATS, FORMULAS, LAYOUTS, MODES, PY, assert_close, check, compiled,
-                   evaluate, layout_id, random, sample_classes, sample_predictions, sample_targets, sample_upstream, tensor_type)
+from cases import (
+    CATEGORICAL,
+    CLASS_LAYOUTS,
+    DISCRETE,
+    ELEMENTWISE,
+    FLOATS,
+    FORMULAS,
+    LAYOUTS,
+    MODES,
+    PY,
+    assert_close,
+    check,
+    compiled,
+    evaluate,
+    layout_id,
+    random,
+    sample_classes,
+    sample_predictions,
+    sample_targets,
+    sample_upstream,
+    tensor_type,
+)
 
 LOSSES = ELEMENTWISE + CATEGORICAL
 NAN, INF = np.nan, np.inf
@@ -25,9 +46,10 @@ categorical = pytest.mark.parametrize('case', CATEGORICAL, ids=str)
 
 # The reference itself ------------------------------------------------------------------------------------------------------------
 
+
 def derivative(function, x):
     """dΣfunction/dx by central differences, good to about eps^(2/3)."""
-    result, step = np.zeros_like(x), 2. ** -17
+    result, step = np.zeros_like(x), 2.0**-17
     for index in np.ndindex(x.shape):
         ahead, behind = x.copy(), x.copy()
         ahead[index] += step
@@ -38,7 +60,7 @@ def derivative(function, x):
 
 def off_the_kinks(array):
     """Grid data meets the kinks, where central differences of a hinge give the contract's one half; argmax ties they cannot see."""
-    return array + np.linspace(.001, .002, array.size).reshape(array.shape)
+    return array + np.linspace(0.001, 0.002, array.size).reshape(array.shape)
 
 
 @pytest.mark.parametrize('case', LOSSES, ids=str)
@@ -135,10 +157,11 @@ def test_categorical_loss_in_every_mode(case, mode, dtype):
 
 # The C compiler takes seconds for each of these, so they are few: the dtype of GPUs, one option of each function.
 
+
 def assert_denormals_survive():
     """No kernel was linked with start-up code that flushes them to zero for the whole process, as with -ffast-math."""
-    assert np.array([2. ** -126], 'float32') / np.float32(4) > 0
-    assert np.array([2. ** -1022]) / 4 > 0
+    assert np.array([2.0**-126], 'float32') / np.float32(4) > 0
+    assert np.array([2.0**-1022]) / 4 > 0
 
 
 @pytest.mark.parametrize('case', [ELEMENTWISE[place] for place in (0, 1, 3, 5)], ids=str)
@@ -156,12 +179,13 @@ def test_categorical_loss_in_fast_run(case):
 
 def test_row_of_many_float16_accumulates_in_float32():
     """Added up in float16 this sum would stand still halfway: from 2 on, its terms are less than half an ulp."""
-    p, t = np.full((1, 4096), .5, 'float16'), np.full((1, 4096), 2. ** -10, 'float16')
+    p, t = np.full((1, 4096), 0.5, 'float16'), np.full((1, 4096), 2.0**-10, 'float16')
     loss = evaluate(objectives.categorical_crossentropy(p, t))
     assert_close(loss, [4 * np.log(2)], 'float16', ulps=1)
 
 
 # verify_grad ---------------------------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize('shape', [(3, 2), (4, 1)], ids=str)
 @elementwise
@@ -194,6 +218,7 @@ def test_verify_grad_of_aggregate(mode):
 
 
 # Dtypes --------------------------------------------------------------------------------------------------------------------------
+
 
 def expected_dtype(*operands):
     """Floats combine as usual, everything else follows them; without a float it is floatX."""
@@ -267,7 +292,7 @@ def test_accuracies_are_bool(predictions):
         assert objectives.categorical_accuracy(p, T.vector('targets', targets), top_k=2).dtype == 'bool'
 
 
-NUMBERS = [2, .1, True, np.float64(.1), np.float32(.1), np.int64(2), np.array(.1), np.array(2, 'int64'), np.array(True)]
+NUMBERS = [2, 0.1, True, np.float64(0.1), np.float32(0.1), np.int64(2), np.array(0.1), np.array(2, 'int64'), np.array(True)]
 number = pytest.mark.parametrize('number', NUMBERS, ids=lambda number: '{}_{}'.format(type(number).__name__, number))
 
 
@@ -284,11 +309,11 @@ def test_number_takes_the_dtype_of_the_other_operand(case, number, dtype):
 @elementwise
 def test_numbers_alone_are_floatx(case, floatX):
     with change_flags(floatX=floatX):
-        for p in .5, np.float16(.5), np.array(.5):
-            for t in 1, 1., True, np.float64(1), np.array(1, 'uint8'):
+        for p in 0.5, np.float16(0.5), np.array(0.5):
+            for t in 1, 1.0, True, np.float64(1), np.array(1, 'uint8'):
                 assert case(p, t).dtype == floatX
         for dtype in DISCRETE:
-            assert case(T.vector('predictions', dtype), .5).dtype == floatX
+            assert case(T.vector('predictions', dtype), 0.5).dtype == floatX
 
 
 @pytest.mark.parametrize('floatX', ['float32', 'float64'])
@@ -300,8 +325,21 @@ def test_number_of_weights_takes_the_dtype_of_the_loss(number, floatX):
                 assert objectives.aggregate(T.vector('loss', dtype), number, mode).dtype == expected_dtype(dtype)
 
 
-DELTAS = [1, 1.5, np.float64(1.5), np.float32(1), np.int64(1), np.array(1.5), np.array(1), T.dscalar('delta'), T.fscalar('delta'),
-          T.lscalar('delta'), T.scalar('delta', 'uint8'), theano.shared(1.5), theano.shared(2)]
+DELTAS = [
+    1,
+    1.5,
+    np.float64(1.5),
+    np.float32(1),
+    np.int64(1),
+    np.array(1.5),
+    np.array(1),
+    T.dscalar('delta'),
+    T.fscalar('delta'),
+    T.lscalar('delta'),
+    T.scalar('delta', 'uint8'),
+    theano.shared(1.5),
+    theano.shared(2),
+]
 WITH_DELTA = [case for case in LOSSES if case.name in ('binary_hinge_loss', 'multiclass_hinge_loss', 'huber_loss')]
 
 
@@ -316,16 +354,20 @@ def test_delta_never_widens(case, delta, dtype):
 @every_dtype
 def test_threshold_is_compared_in_the_dtype_of_the_predictions(dtype):
     """0.1 is no float16 or float32: were it compared in float64, a prediction of 0.1 would be on one side or the other by chance."""
-    p = np.array([.1, .9], dtype)
-    for threshold in .1, np.float64(.1), np.array(.1):
+    p = np.array([0.1, 0.9], dtype)
+    for threshold in 0.1, np.float64(0.1), np.array(0.1):
         np.testing.assert_array_equal(evaluate(objectives.binary_accuracy(p, np.array([1, 1]), threshold)), [True, True])
 
 
 # Operands ------------------------------------------------------------------------------------------------------------------------
 
 OPERANDS = {
-    'array': np.array, 'list': np.ndarray.tolist, 'shared': theano.shared, 'constant': T.constant,
-    'expression': lambda array: T.as_tensor_variable(array) * 1}
+    'array': np.array,
+    'list': np.ndarray.tolist,
+    'shared': theano.shared,
+    'constant': T.constant,
+    'expression': lambda array: T.as_tensor_variable(array) * 1,
+}
 
 
 @pytest.mark.parametrize('wrap_targets', OPERANDS.values(), ids=list(OPERANDS))
@@ -339,9 +381,9 @@ def test_anything_that_becomes_a_tensor_is_an_operand(case, wrap_predictions, wr
 
 @elementwise
 def test_python_numbers_are_operands(case):
-    assert_close(evaluate(case(.75, 1)), case.reference(.75, 1).value, theano.config.floatX)
+    assert_close(evaluate(case(0.75, 1)), case.reference(0.75, 1).value, theano.config.floatX)
     p = sample_predictions(case.kind, (5, 1), 'float32')
-    for target in 1, 0, .5:
+    for target in 1, 0, 0.5:
         assert_close(evaluate(case(p, target)), case.reference(p, target).value, 'float32')
 
 
@@ -360,14 +402,14 @@ def test_column_of_constants_meets_a_vector():
 
 
 def test_aggregate_and_accuracies_take_arrays_and_numbers():
-    loss, weights = np.array([1., 2., 4.]), [1, 0, 3]
+    loss, weights = np.array([1.0, 2.0, 4.0]), [1, 0, 3]
     assert evaluate(objectives.aggregate(loss, weights, 'normalized_sum')) == 3.25
     assert evaluate(objectives.aggregate(loss.tolist(), 2, 'sum')) == 14
-    assert evaluate(objectives.aggregate(theano.shared(loss), theano.shared(np.array(weights)), 'mean')) == 13 / 3.
+    assert evaluate(objectives.aggregate(theano.shared(loss), theano.shared(np.array(weights)), 'mean')) == 13 / 3.0
     assert evaluate(objectives.aggregate(3.5)) == 3.5
-    assert evaluate(objectives.binary_accuracy(.75, 1)) == 1
-    np.testing.assert_array_equal(evaluate(objectives.binary_accuracy([.25, .75], 1)), [False, True])
-    np.testing.assert_array_equal(evaluate(objectives.categorical_accuracy([[.25, .75], [.5, .5]], [1, 0])), [True, True])
+    assert evaluate(objectives.binary_accuracy(0.75, 1)) == 1
+    np.testing.assert_array_equal(evaluate(objectives.binary_accuracy([0.25, 0.75], 1)), [False, True])
+    np.testing.assert_array_equal(evaluate(objectives.categorical_accuracy([[0.25, 0.75], [0.5, 0.5]], [1, 0])), [True, True])
 
 
 @pytest.mark.parametrize('dtype', DISCRETE)
@@ -383,14 +425,14 @@ def test_integers_do_not_wrap(case, dtype):
 def test_symbolic_delta(case):
     p, t = sample_predictions(case.kind, (4, 3), 'float32'), sample_targets((4, 3), 'int32')
     delta = T.dscalar('delta')
-    loss = evaluate(case(p, t, delta=delta), {delta: .75})
-    assert_close(loss, case.reference(p, t, delta=.75).value, 'float32')
+    loss = evaluate(case(p, t, delta=delta), {delta: 0.75})
+    assert_close(loss, case.reference(p, t, delta=0.75).value, 'float32')
 
 
 @pytest.mark.parametrize('case', [case for case in WITH_DELTA if case in ELEMENTWISE], ids=str)
 def test_delta_broadcasts_against_the_predictions(case):
     p, t = sample_predictions(case.kind, (4, 3), 'float32'), sample_targets((4, 3), 'int32')
-    for array in np.array([.25, .5, 2]), np.array([[.25], [.5], [1], [2]]), random().rand(4, 3), np.array([1, 2, 3]):
+    for array in np.array([0.25, 0.5, 2]), np.array([[0.25], [0.5], [1], [2]]), random().rand(4, 3), np.array([1, 2, 3]):
         delta = tensor_type(array)('delta')
         expected = case.reference(p, t, delta=array.astype('float32'))
         assert_close(evaluate(case(p, t, delta=delta), {delta: array}), expected.value, 'float32')
@@ -400,16 +442,28 @@ def test_large_integer_number_stays_exact_in_a_small_dtype():
     """300 is no uint8, and -1 no unsigned integer at all."""
     small = T.vector('small', 'uint8')
     result = evaluate(objectives.squared_error(small, 300) + objectives.squared_error(-1, small), {small: np.array([0, 255], 'uint8')})
-    np.testing.assert_array_equal(result, [90001, 45 ** 2 + 256 ** 2])
+    np.testing.assert_array_equal(result, [90001, 45**2 + 256**2])
 
 
 # aggregate -----------------------------------------------------------------------------------------------------------------------
 
 # Shapes of the loss, of the weights, and of the weights once they are aligned with the loss
 WEIGHTS = [
-    ((5,), (5,), (5,)), ((4, 3), (4, 3), (4, 3)), ((5, 1), (5,), (5, 1)), ((5,), (5, 1), (5,)), ((3, 4, 1), (3, 4), (3, 4, 1)),
-    ((3, 1, 2, 2), (3, 2, 2), (3, 1, 2, 2)), ((3, 2, 2), (3, 1, 2, 2), (3, 2, 2)), ((4, 3), (3,), (3,)), ((4, 3), (4, 1), (4, 1)),
-    ((4, 3), (), ()), ((5,), (1,), (1,)), ((), (), ()), ((), (1,), ()), ((2, 3, 2), (2,), (2,))]
+    ((5,), (5,), (5,)),
+    ((4, 3), (4, 3), (4, 3)),
+    ((5, 1), (5,), (5, 1)),
+    ((5,), (5, 1), (5,)),
+    ((3, 4, 1), (3, 4), (3, 4, 1)),
+    ((3, 1, 2, 2), (3, 2, 2), (3, 1, 2, 2)),
+    ((3, 2, 2), (3, 1, 2, 2), (3, 2, 2)),
+    ((4, 3), (3,), (3,)),
+    ((4, 3), (4, 1), (4, 1)),
+    ((4, 3), (), ()),
+    ((5,), (1,), (1,)),
+    ((), (), ()),
+    ((), (1,), ()),
+    ((2, 3, 2), (2,), (2,)),
+]
 
 
 @every_dtype
@@ -438,15 +492,15 @@ def test_aggregate_without_weights(shape, mode, dtype):
 @pytest.mark.parametrize('dtype', ['bool', 'int8', 'uint8', 'int64'])
 def test_aggregate_of_an_accuracy(dtype):
     loss, weights = np.array([1, 0, 1, 1], dtype), np.array([3, 100, 100, 100], 'uint8')
-    assert evaluate(objectives.aggregate(loss)) == .75
+    assert evaluate(objectives.aggregate(loss)) == 0.75
     assert evaluate(objectives.aggregate(loss, mode='sum')) == 3
-    assert_close(evaluate(objectives.aggregate(loss, weights, 'normalized_sum')), 203 / 303., theano.config.floatX)
-    assert_close(evaluate(objectives.aggregate(loss, weights.astype('float32'))), 203 / 4., 'float32')
+    assert_close(evaluate(objectives.aggregate(loss, weights, 'normalized_sum')), 203 / 303.0, theano.config.floatX)
+    assert_close(evaluate(objectives.aggregate(loss, weights.astype('float32'))), 203 / 4.0, 'float32')
 
 
 def test_sum_of_weights_is_taken_as_given():
     """A weight per class serves every row; the rows do not count into the sum of the weights. That is how Lasagne has it."""
-    loss, weights = np.ones((4, 3)), np.array([1., 2., 5.])
+    loss, weights = np.ones((4, 3)), np.array([1.0, 2.0, 5.0])
     assert evaluate(objectives.aggregate(loss, weights, 'normalized_sum')) == 4
 
 
@@ -455,6 +509,7 @@ def test_no_weight_at_all_is_nan():
 
 
 # Hinges --------------------------------------------------------------------------------------------------------------------------
+
 
 def gradient_of(function, predictions, targets, mode=PY):
     """Value and gradient of a loss's sum in float64."""
@@ -468,9 +523,10 @@ def gradient_of(function, predictions, targets, mode=PY):
 def test_binary_hinge_at_and_far_below_its_kink(mode):
     def hinge(p, t):
         return objectives.binary_hinge_loss(p, t, log_odds=True)
+
     loss, gradient = gradient_of(hinge, [1, -1, INF, -INF, 1e308, -1e308, INF, -INF], [1, 0, 1, 0, 1, 0, 0, 1], mode)
     np.testing.assert_array_equal(loss, [0, 0, 0, 0, 0, 0, INF, INF])
-    np.testing.assert_array_equal(gradient, [-.5, .5, 0, 0, 0, 0, 1, -1])
+    np.testing.assert_array_equal(gradient, [-0.5, 0.5, 0, 0, 0, 0, 1, -1])
 
 
 @every_mode
@@ -485,35 +541,35 @@ def test_multiclass_hinge_at_and_far_below_its_kink(mode):
     scores = [[2, 1, 0], [INF, 1, 0], [1, -INF, -INF], [1, 5, 0]]
     loss, gradient = gradient_of(objectives.multiclass_hinge_loss, scores, [0, 0, 0, 0], mode)
     np.testing.assert_array_equal(loss, [0, 0, 0, 5])
-    np.testing.assert_array_equal(gradient, [[-.5, .5, 0], [0, 0, 0], [0, 0, 0], [-1, 1, 0]])
+    np.testing.assert_array_equal(gradient, [[-0.5, 0.5, 0], [0, 0, 0], [0, 0, 0], [-1, 1, 0]])
 
 
 @every_mode
 def test_multiclass_hinge_of_a_masked_class(mode):
     loss, gradient = gradient_of(objectives.multiclass_hinge_loss, [[1, 1.5, -INF], [-INF, 0, 1]], [0, 2], mode)
     np.testing.assert_array_equal(loss, [1.5, 0])
-    np.testing.assert_array_equal(gradient, [[-1, 1, 0], [0, .5, -.5]])
+    np.testing.assert_array_equal(gradient, [[-1, 1, 0], [0, 0.5, -0.5]])
 
 
 @every_mode
 def test_lowest_of_tied_wrong_classes_takes_the_whole_gradient(mode):
     scores = [[3, 3, 3, 3], [3, 3, 3, 3], [1, 3, 2, 3], [0, 4, 5, 4]]
     _, gradient = gradient_of(objectives.multiclass_hinge_loss, scores, [0, 2, 0, 2], mode)
-    np.testing.assert_array_equal(gradient, [[-1, 1, 0, 0], [1, 0, -1, 0], [-1, 1, 0, 0], [0, .5, -.5, 0]])
+    np.testing.assert_array_equal(gradient, [[-1, 1, 0, 0], [1, 0, -1, 0], [-1, 1, 0, 0], [0, 0.5, -0.5, 0]])
 
 
 def test_lowest_of_tied_target_classes_is_the_target():
-    loss, gradient = gradient_of(objectives.multiclass_hinge_loss, [[0, 1, 2]], [[.25, .5, .5]])
+    loss, gradient = gradient_of(objectives.multiclass_hinge_loss, [[0, 1, 2]], [[0.25, 0.5, 0.5]])
     np.testing.assert_array_equal(loss, [2])
     np.testing.assert_array_equal(gradient, [[0, -1, 1]])
 
 
 @every_mode
-@pytest.mark.parametrize('targets', [[0, 0], [[1.], [1.]]], ids=['index', 'one-hot'])
+@pytest.mark.parametrize('targets', [[0, 0], [[1.0], [1.0]]], ids=['index', 'one-hot'])
 def test_multiclass_hinge_with_one_class_costs_nothing(targets, mode):
     variable = T.dcol('predictions')
     loss = objectives.multiclass_hinge_loss(variable, np.array(targets))
-    loss, gradient = evaluate([loss, theano.grad(loss.sum(), variable)], {variable: [[7.], [-7.]]}, mode)
+    loss, gradient = evaluate([loss, theano.grad(loss.sum(), variable)], {variable: [[7.0], [-7.0]]}, mode)
     np.testing.assert_array_equal(loss, [0, 0])
     np.testing.assert_array_equal(gradient, [[0], [0]])
 
@@ -522,12 +578,13 @@ def test_one_class_known_only_at_run_time():
     loss, gradient = gradient_of(objectives.multiclass_hinge_loss, [[7], [-7]], np.array([0, 0]))
     np.testing.assert_array_equal(loss, [0, 0])
     np.testing.assert_array_equal(gradient, [[0], [0]])
-    loss, gradient = gradient_of(objectives.categorical_crossentropy, [[.5], [1]], np.array([0, 0]))
+    loss, gradient = gradient_of(objectives.categorical_crossentropy, [[0.5], [1]], np.array([0, 0]))
     np.testing.assert_allclose(loss, [np.log(2), 0], rtol=1e-15)
     np.testing.assert_array_equal(gradient, [[-2], [-1]])
 
 
 # The warning of log_odds ---------------------------------------------------------------------------------------------------------
+
 
 def test_default_log_odds_warns_at_the_callers_line():
     p, t = T.vector('p'), T.vector('t')
@@ -558,6 +615,7 @@ def test_nothing_else_warns(case):
 
 # Zero probabilities, NaN, nothing at all -----------------------------------------------------------------------------------------
 
+
 @every_mode
 def test_binary_crossentropy_of_certain_predictions(mode):
     loss, gradient = gradient_of(objectives.binary_crossentropy, [1, 0, 1, 0], np.array([1, 0, 0, 1]), mode)
@@ -568,10 +626,10 @@ def test_binary_crossentropy_of_certain_predictions(mode):
 
 @every_mode
 def test_categorical_crossentropy_of_certain_predictions(mode):
-    p = [[1, 0, 0], [0, .5, .5], [1, 0, 0]]
-    loss, gradient = gradient_of(objectives.categorical_crossentropy, p, np.array([[1., 0, 0], [0, .5, .5], [.5, .5, 0]]), mode)
+    p = [[1, 0, 0], [0, 0.5, 0.5], [1, 0, 0]]
+    loss, gradient = gradient_of(objectives.categorical_crossentropy, p, np.array([[1.0, 0, 0], [0, 0.5, 0.5], [0.5, 0.5, 0]]), mode)
     np.testing.assert_allclose(loss, [0, np.log(2), INF], rtol=1e-15)
-    np.testing.assert_array_equal(gradient, [[-1, 0, 0], [0, -1, -1], [-.5, -INF, 0]])
+    np.testing.assert_array_equal(gradient, [[-1, 0, 0], [0, -1, -1], [-0.5, -INF, 0]])
     loss, gradient = gradient_of(objectives.categorical_crossentropy, p, np.array([0, 1, 1]), mode)
     np.testing.assert_allclose(loss, [0, np.log(2), INF], rtol=1e-15)
     np.testing.assert_array_equal(gradient, [[-1, 0, 0], [0, -2, 0], [0, -INF, 0]])
@@ -608,7 +666,7 @@ def test_nan_stays_in_its_row_of_dense_targets(case, mode, dtype):
 @every_dtype
 @every_mode
 def test_nan_beside_an_index_is_not_read_by_the_crossentropy(mode, dtype):
-    p = np.array([[.5, NAN, NAN], [.5, NAN, .5]], dtype)
+    p = np.array([[0.5, NAN, NAN], [0.5, NAN, 0.5]], dtype)
     loss = run(CATEGORICAL[0], p, np.array([0, 1]), mode)
     assert_close(loss[:1], [np.log(2)], dtype)
     assert np.isnan(loss[1])
@@ -660,11 +718,12 @@ def test_aggregate_of_an_empty_batch_is_nan(mode):
 
 # Accuracies ----------------------------------------------------------------------------------------------------------------------
 
+
 @every_dtype
 @pytest.mark.parametrize('layout', LAYOUTS, ids=layout_id)
 def test_binary_accuracy_in_every_layout(layout, dtype):
     p, t = sample_predictions('probabilities', layout[0], dtype), sample_targets(layout[1], 'uint8')
-    for threshold in .5, .75:
+    for threshold in 0.5, 0.75:
         inputs = tensor_type(p)('p'), tensor_type(t)('t')
         result = evaluate(objectives.binary_accuracy(inputs[0], inputs[1], threshold), dict(zip(inputs, [p, t])))
         expected = reference.binary_accuracy(p, t.reshape(layout[2]), threshold)
@@ -674,8 +733,8 @@ def test_binary_accuracy_in_every_layout(layout, dtype):
 
 @every_mode
 def test_binary_accuracy_at_the_threshold_of_soft_targets_and_nan(mode):
-    p = theano.shared(np.array([.5, .5, .75, NAN, NAN, .75, .25]))
-    t = np.array([1, 0, .75, 0, 1, NAN, NAN])
+    p = theano.shared(np.array([0.5, 0.5, 0.75, NAN, NAN, 0.75, 0.25]))
+    t = np.array([1, 0, 0.75, 0, 1, NAN, NAN])
     np.testing.assert_array_equal(evaluate(objectives.binary_accuracy(p, t), mode=mode), [True] + 6 * [False])
 
 
@@ -688,7 +747,7 @@ def test_binary_accuracy_of_integers_against_a_fraction(dtype):
 
 def test_binary_accuracy_takes_a_symbolic_threshold():
     p, threshold = T.fvector('p'), T.dscalar('threshold')
-    result = evaluate(objectives.binary_accuracy(p, 1, threshold), {p: np.array([.25, .75], 'float32'), threshold: .5})
+    result = evaluate(objectives.binary_accuracy(p, 1, threshold), {p: np.array([0.25, 0.75], 'float32'), threshold: 0.5})
     np.testing.assert_array_equal(result, [False, True])
 
 
@@ -716,26 +775,26 @@ def accuracy(scores, targets, top_k=1, mode=PY):
 
 @every_mode
 def test_lower_index_ranks_first_among_ties(mode):
-    tied, classes = [[2., 3., 3., 3.]] * 4, [0, 1, 2, 3]
+    tied, classes = [[2.0, 3.0, 3.0, 3.0]] * 4, [0, 1, 2, 3]
     assert accuracy(tied, classes, 1, mode) == [False, True, False, False]
     assert accuracy(tied, classes, 2, mode) == [False, True, True, False]
     assert accuracy(tied, classes, 3, mode) == [False, True, True, True]
     assert accuracy(tied, classes, 4, mode) == [True, True, True, True]
-    assert accuracy([[-INF, 0., -INF]] * 3, [0, 1, 2], 2, mode) == [True, True, False]
-    assert accuracy([[INF, INF, 0.]] * 3, [0, 1, 2], 1, mode) == [True, False, False]
+    assert accuracy([[-INF, 0.0, -INF]] * 3, [0, 1, 2], 2, mode) == [True, True, False]
+    assert accuracy([[INF, INF, 0.0]] * 3, [0, 1, 2], 1, mode) == [True, False, False]
 
 
 @every_mode
 @pytest.mark.parametrize('top_k', [1, 2, 3, 9])
 def test_row_with_a_nan_is_never_correct(top_k, mode):
-    rows = [[NAN, 2., 1.], [3., NAN, 1.], [3., 2., NAN], [3., 2., 1.], [NAN, NAN, NAN]]
+    rows = [[NAN, 2.0, 1.0], [3.0, NAN, 1.0], [3.0, 2.0, NAN], [3.0, 2.0, 1.0], [NAN, NAN, NAN]]
     assert accuracy(rows, [0, 0, 0, 0, 0], top_k, mode) == [False, False, False, True, False]
     assert accuracy(rows, np.eye(3)[[0, 0, 0, 0, 0]], top_k, mode) == [False, False, False, True, False]
 
 
 @every_mode
 def test_target_row_with_a_nan_is_never_correct(mode):
-    assert accuracy([[3., 2.]] * 3, [[NAN, 1.], [1., NAN], [1., 0.]], 2, mode) == [False, False, True]
+    assert accuracy([[3.0, 2.0]] * 3, [[NAN, 1.0], [1.0, NAN], [1.0, 0.0]], 2, mode) == [False, False, True]
 
 
 @every_mode
@@ -743,35 +802,39 @@ def test_target_row_with_a_nan_is_never_correct(mode):
 @pytest.mark.parametrize('top_k', [1, 2, 3, 9])
 def test_index_outside_the_classes_is_never_correct(top_k, dtype, mode):
     void = np.array([-1, -2, -3, -128], 'int8').astype(dtype).tolist() + [3, 4, 127, 0]
-    assert accuracy([[3., 2., 1.]] * 8, np.array(void, dtype), top_k, mode) == 7 * [False] + [True]
+    assert accuracy([[3.0, 2.0, 1.0]] * 8, np.array(void, dtype), top_k, mode) == 7 * [False] + [True]
 
 
 @every_mode
 def test_classes_in_abundance(mode):
-    assert accuracy([[3., 2., 1.]] * 3, [0, 1, 2], 3, mode) == accuracy([[3., 2., 1.]] * 3, [0, 1, 2], 1000, mode) == [True] * 3
-    assert accuracy([[3.], [-INF], [NAN]], [0, 0, 0], 1, mode) == [True, True, False]
+    assert accuracy([[3.0, 2.0, 1.0]] * 3, [0, 1, 2], 3, mode) == accuracy([[3.0, 2.0, 1.0]] * 3, [0, 1, 2], 1000, mode) == [True] * 3
+    assert accuracy([[3.0], [-INF], [NAN]], [0, 0, 0], 1, mode) == [True, True, False]
 
 
 @pytest.mark.parametrize('top_k', [T.iscalar('k'), T.lscalar('k'), T.bscalar('k'), T.scalar('k', 'uint8')], ids=lambda k: k.dtype)
 @every_mode
 def test_symbolic_top_k(top_k, mode):
-    correct = objectives.categorical_accuracy(np.array([[3., 2., 1.]] * 3), np.array([0, 1, 2]), top_k)
+    correct = objectives.categorical_accuracy(np.array([[3.0, 2.0, 1.0]] * 3), np.array([0, 1, 2]), top_k)
     function = theano.function([top_k], correct, mode=mode)
     assert [function(k).tolist() for k in (1, 2, 3, 4)] == [
-        [True, False, False], [True, True, False], [True, True, True], [True, True, True]]
+        [True, False, False],
+        [True, True, False],
+        [True, True, True],
+        [True, True, True],
+    ]
 
 
 def test_top_k_of_numpy_and_of_shared_variables():
     for two in np.int64(2), np.uint8(2), np.array(2), theano.shared(2):
-        correct = objectives.categorical_accuracy(np.array([[3., 2., 1.]] * 3), np.array([0, 1, 2]), two)
+        correct = objectives.categorical_accuracy(np.array([[3.0, 2.0, 1.0]] * 3), np.array([0, 1, 2]), two)
         assert evaluate(correct).tolist() == [True, True, False]
 
 
 def test_many_classes_do_not_overflow_the_count_of_ranks():
     """Of 300 tied classes, 299 rank before the last: more than an int8 counts."""
-    assert accuracy([[1.] * 300] * 2, [299, 255], 256) == [False, True]
-    assert accuracy([[1.] * 300] * 2, [299, 255], 299) == [False, True]
-    assert accuracy([[1.] * 300] * 2, [299, 255], 300) == [True, True]
+    assert accuracy([[1.0] * 300] * 2, [299, 255], 256) == [False, True]
+    assert accuracy([[1.0] * 300] * 2, [299, 255], 299) == [False, True]
+    assert accuracy([[1.0] * 300] * 2, [299, 255], 300) == [True, True]
 
 
 @every_mode

@@ -1,4 +1,5 @@
 """The table in the documentation of what each way to write an output layer costs in accuracy."""
+
 import os
 import re
 
@@ -27,8 +28,8 @@ def test_no_error_of_ours_in_the_table_is_large():
 @pytest.mark.parametrize('row', range(0, len(layers.ROWS), 5))
 def test_the_table_is_measured(row, monkeypatch):
     """A row of it, in the mode that is quick to compile."""
-    monkeypatch.setattr(layers, 'ROWS', layers.ROWS[row:row + 1])
+    monkeypatch.setattr(layers, 'ROWS', layers.ROWS[row : row + 1])
     monkeypatch.setattr(layers, 'MODES', {'no optimizer': layers.MODES['no optimizer']})
-    (name, plain, ours), = cells(layers.table(layers.measure()))
+    ((name, plain, ours),) = cells(layers.table(layers.measure()))
     assert name == layers.ROWS[0][0]
     assert plain == 'NaN' and float(ours) < 5e-7

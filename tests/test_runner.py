@@ -23,29 +23,28 @@ RUNNER = ['-m', 'lasagne_objectives']
 
 def run_python(*arguments, cwd, **options):
     """Run Python, and return its exit code, its output and its errors."""
-    done = subprocess.run([sys.executable] + list(arguments), cwd=str(cwd),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, **options)
+    done = subprocess.run(
+        [sys.executable] + list(arguments), cwd=str(cwd), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **options
+    )
     return done.returncode, done.stdout, done.stderr
 
 
 # ---------------------------------------------------------------------------
 # Scripts in the public way, untouched
 
-LASAGNES = ('aggregate, binary_crossentropy, categorical_crossentropy, '
-            'squared_error')
-ADDED = ('align_targets, binary_accuracy, binary_hinge_loss, '
-         'categorical_accuracy, huber_loss, multiclass_hinge_loss')
+LASAGNES = 'aggregate, binary_crossentropy, categorical_crossentropy, squared_error'
+ADDED = 'align_targets, binary_accuracy, binary_hinge_loss, categorical_accuracy, huber_loss, multiclass_hinge_loss'
 NOTHING = 'lasagne_objectives: replaced in lasagne.objectives: nothing'
 
 
 @pytest.fixture
 def user(tmp_path, monkeypatch):
     """A user's settings: run all in Python, for the C would be compiled."""
+
     def settings(*lines):
-        text = '[global]\nbase_compiledir = %s\n' % (
-            theano.config.base_compiledir)
+        text = '[global]\nbase_compiledir = %s\n' % (theano.config.base_compiledir)
         (tmp_path / '.theanorc').write_text(text + '\n'.join(lines))
+
     settings('linker = py', 'optimizer = fast_compile')
     monkeypatch.setenv('THEANORC', str(tmp_path / '.theanorc'))
     monkeypatch.delenv('THEANO_FLAGS')
@@ -53,8 +52,7 @@ def user(tmp_path, monkeypatch):
 
 
 def run_script(name, *arguments, cwd, quiet=False):
-    return run_python(*RUNNER + ['-q'] * quiet, os.path.join(SCRIPTS, name),
-                      *arguments, cwd=cwd)
+    return run_python(*RUNNER + ['-q'] * quiet, os.path.join(SCRIPTS, name), *arguments, cwd=cwd)
 
 
 def succeeds(name, *arguments, cwd):
@@ -100,8 +98,7 @@ def test_a_script_without_lasagne(user, tmp_path):
 def test_workers_are_prepared_and_do_not_report(user, tmp_path):
     code, out, err = run_script('workers.py', cwd=tmp_path)
     assert code == 0, err
-    assert out == ("fork ['lasagne_objectives.objectives']\n"
-                   "spawn ['lasagne_objectives.objectives']\n")
+    assert out == ("fork ['lasagne_objectives.objectives']\nspawn ['lasagne_objectives.objectives']\n")
     assert err.count('lasagne_objectives: ') == 1
 
 
@@ -109,8 +106,7 @@ def test_workers_are_prepared_and_do_not_report(user, tmp_path):
 def plain(tmp_path_factory, monkeypatch):
     """Lets Lasagne 0.1 be imported by Python itself, without the runner."""
     folder = tmp_path_factory.mktemp('plain')
-    (folder / 'sitecustomize.py').write_text(
-        'import lasagne_objectives.compat\n')
+    (folder / 'sitecustomize.py').write_text('import lasagne_objectives.compat\n')
     path = [str(folder), REPOSITORY]
     return lambda: monkeypatch.setenv('PYTHONPATH', os.pathsep.join(path))
 
@@ -126,9 +122,7 @@ def test_a_script_that_fails_halfway(user, plain, tmp_path):
 
 
 def test_theanos_own_errors_are_not_ours(user, tmp_path):
-    code, out, err = run_python(*RUNNER, '-q', '-c', 'import theano',
-                                cwd=tmp_path, env=dict(
-                                    os.environ, THEANO_FLAGS='floatX=float1'))
+    code, out, err = run_python(*RUNNER, '-q', '-c', 'import theano', cwd=tmp_path, env=dict(os.environ, THEANO_FLAGS='floatX=float1'))
     assert code == 1
     assert 'Invalid value ("float1")' in err.splitlines()[-1]
     assert 'lasagne_objectives' not in err
@@ -158,16 +152,13 @@ PROGRAMS = {
     'exits_string': "raise SystemExit('a complaint')",
     'exits_tuple': "raise SystemExit((1, 2))",
     'exits_hard': "import os; os._exit(5)",
-    'interrupted': ("import os, signal, time\n"
-                    "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)"),
+    'interrupted': ("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT); time.sleep(9)"),
     'killed': "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     'raises': "def f():\n    1 / 0\n\nprint('before', flush=True)\nf()",
-    'chains': ("try:\n    {}['a']\nexcept KeyError as e:\n"
-               "    raise ValueError('b') from e"),
+    'chains': ("try:\n    {}['a']\nexcept KeyError as e:\n    raise ValueError('b') from e"),
     'no_module': "import lasagne_nowhere",
     'no_syntax': "print('a'\n\n1 +",
-    'hooked': ("import sys\n"
-               "sys.excepthook = lambda *error: print(error[:2])\n1 / 0"),
+    'hooked': ("import sys\nsys.excepthook = lambda *error: print(error[:2])\n1 / 0"),
     'stack': "import traceback; traceback.print_stack()",
     'warns': "import warnings; warnings.warn('careful')",
     'atexit': "import atexit; atexit.register(print, 'end'); 1 / 0",
@@ -193,41 +184,54 @@ def programs(tmp_path_factory):
 
 def same_both_ways(folder, arguments, options=(), **others):
     """Assert that the runner and Python do the same, and return what."""
-    done = run_python(*options, *RUNNER, '-q', *arguments, cwd=folder,
-                      **others)
+    done = run_python(*options, *RUNNER, '-q', *arguments, cwd=folder, **others)
     assert done == run_python(*options, *arguments, cwd=folder, **others)
     return done
 
 
 @pytest.mark.parametrize('name', sorted(PROGRAMS))
 def test_runs_a_script_as_python_does(programs, name):
-    same_both_ways(programs, [name + '.py', '-q', '--own', '-m', 'args', ''],
-                   stdin=subprocess.DEVNULL)
+    same_both_ways(programs, [name + '.py', '-q', '--own', '-m', 'args', ''], stdin=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize('arguments', [
-    ['folder'], ['file.zip', 'a'], ['empty'], ['nowhere.py'],
-    [os.path.join('package', 'module.py')],
-    ['-m', 'look', '-h'], ['-mlook'], ['-m', 'package', 'a'],
-    ['-m', 'package.module'], ['-m', 'nowhere'], ['-m', 'empty'], ['-m'],
-    ['-c', 'import sys; print(sys.argv, sys.path[0], __name__); 1 / 0', '-c'],
-    ['-cprint(1)'], ['-c'], ['-', 'a']], ids=' '.join)
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['folder'],
+        ['file.zip', 'a'],
+        ['empty'],
+        ['nowhere.py'],
+        [os.path.join('package', 'module.py')],
+        ['-m', 'look', '-h'],
+        ['-mlook'],
+        ['-m', 'package', 'a'],
+        ['-m', 'package.module'],
+        ['-m', 'nowhere'],
+        ['-m', 'empty'],
+        ['-m'],
+        ['-c', 'import sys; print(sys.argv, sys.path[0], __name__); 1 / 0', '-c'],
+        ['-cprint(1)'],
+        ['-c'],
+        ['-', 'a'],
+    ],
+    ids=' '.join,
+)
 def test_runs_all_that_python_runs(programs, arguments):
     code, out, _ = same_both_ways(programs, arguments, input='print(2)')
     assert out or code
 
 
-@pytest.mark.parametrize('options', [
-    ['-u'], ['-O', '-W', 'error'], ['-X', 'dev', '-bB'], ['-i'],
-    ['-m', 'cProfile', '-o', os.devnull]], ids=' '.join)
+@pytest.mark.parametrize(
+    'options', [['-u'], ['-O', '-W', 'error'], ['-X', 'dev', '-bB'], ['-i'], ['-m', 'cProfile', '-o', os.devnull]], ids=' '.join
+)
 def test_options_of_python_go_before(programs, options):
     _, out, _ = same_both_ways(programs, ['look.py', 'a'], options, input='')
     assert "['look.py', 'a']" in out
 
 
-@pytest.mark.parametrize('command, expected', [
-    (['-Om', 'lasagne_objectives'], '1'), (['-mlasagne_objectives'], '0'),
-    (['-OOmlasagne_objectives'], '2')])
+@pytest.mark.parametrize(
+    'command, expected', [(['-Om', 'lasagne_objectives'], '1'), (['-mlasagne_objectives'], '0'), (['-OOmlasagne_objectives'], '2')]
+)
 def test_options_of_python_in_a_group(programs, command, expected):
     code = 'import sys; print(sys.flags.optimize)'
     done = run_python(*command, '-q', '-c', code, cwd=programs)
@@ -235,8 +239,7 @@ def test_options_of_python_in_a_group(programs, command, expected):
 
 
 def test_another_sitecustomize_has_its_turn(programs, tmp_path, monkeypatch):
-    (tmp_path / 'sitecustomize.py').write_text('import builtins\n'
-                                               'builtins.customized = True')
+    (tmp_path / 'sitecustomize.py').write_text('import builtins\nbuiltins.customized = True')
     path = [str(tmp_path), os.environ.get('PYTHONPATH', '')]
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join(filter(None, path)))
     code = "import sitecustomize; print(customized, sitecustomize.__file__)"
@@ -247,31 +250,32 @@ def test_another_sitecustomize_has_its_turn(programs, tmp_path, monkeypatch):
 def test_the_package_of_the_current_folder_serves_the_script(tmp_path):
     """In a clone nothing need be installed to run scripts of elsewhere."""
     script = tmp_path / 'script.py'
-    script.write_text('import lasagne_objectives as package\n'
-                      'print(package.__file__)')
+    script.write_text('import lasagne_objectives as package\nprint(package.__file__)')
     environ = dict(os.environ)
     environ.pop('PYTHONPATH', None)
-    code, out, err = run_python(*RUNNER, str(script), cwd=REPOSITORY,
-                                env=environ)
+    code, out, err = run_python(*RUNNER, str(script), cwd=REPOSITORY, env=environ)
     assert code == 0, err
-    assert os.path.samefile(out.strip(), os.path.join(
-        REPOSITORY, 'lasagne_objectives', '__init__.py'))
+    assert os.path.samefile(out.strip(), os.path.join(REPOSITORY, 'lasagne_objectives', '__init__.py'))
 
 
 # ---------------------------------------------------------------------------
 # The last line
 
+
 def test_the_last_line_is_the_last(programs):
     code, out, err = run_python(*RUNNER, 'atexit.py', cwd=programs)
     assert (code, out) == (1, 'end\n')
-    assert err.splitlines()[-2:] == [
-        'ZeroDivisionError: division by zero', NOTHING]
+    assert err.splitlines()[-2:] == ['ZeroDivisionError: division by zero', NOTHING]
 
 
-@pytest.mark.parametrize('code', [
-    "import sys; sys.stderr = None",
-    "import os; pid = os.fork(); pid and os.waitpid(pid, 0)",
-    "import subprocess as s, sys; s.call([sys.executable, '-c', '0'])"])
+@pytest.mark.parametrize(
+    'code',
+    [
+        "import sys; sys.stderr = None",
+        "import os; pid = os.fork(); pid and os.waitpid(pid, 0)",
+        "import subprocess as s, sys; s.call([sys.executable, '-c', '0'])",
+    ],
+)
 def test_the_last_line_is_printed_once(tmp_path, code):
     code, out, err = run_python(*RUNNER, '-c', code, cwd=tmp_path)
     assert (code, out) == (0, '')
@@ -281,6 +285,7 @@ def test_the_last_line_is_printed_once(tmp_path, code):
 # ---------------------------------------------------------------------------
 # The command line
 
+
 def test_help(tmp_path):
     code, out, err = run_python(*RUNNER, '-h', cwd=tmp_path)
     assert (code, err) == (0, '')
@@ -288,9 +293,10 @@ def test_help(tmp_path):
     assert run_python(*RUNNER, cwd=tmp_path) == (2, '', out)
 
 
-@pytest.mark.parametrize('command, message', [
-    (RUNNER + ['-v', 'a.py'], 'unrecognized arguments: -v'),
-    (['-E'] + RUNNER + ['a.py'], '-E, -I and -S keep it from')])
+@pytest.mark.parametrize(
+    'command, message',
+    [(RUNNER + ['-v', 'a.py'], 'unrecognized arguments: -v'), (['-E'] + RUNNER + ['a.py'], '-E, -I and -S keep it from')],
+)
 def test_what_it_refuses(tmp_path, command, message):
     # where -E hides the package, it is found in the current folder
     code, out, err = run_python(*command, cwd=REPOSITORY)
@@ -301,24 +307,35 @@ def test_what_it_refuses(tmp_path, command, message):
 # ---------------------------------------------------------------------------
 # Its parts, in this process
 
+
 @pytest.fixture
 def command_line(monkeypatch):
     """Pretend that Python was started by this, and found the module or not."""
+
     def pretend(original, argv):
         monkeypatch.setattr(runner, 'original_arguments', lambda: original)
         monkeypatch.setattr(sys, 'argv', argv)
+
     return pretend
 
 
-@pytest.mark.parametrize('options, expected', [
-    ('-m lasagne_objectives', []), ('-mlasagne_objectives', []),
-    ('-u -W ignore -m lasagne_objectives', ['-u', '-W', 'ignore']),
-    ('-bum lasagne_objectives', ['-bu']),
-    ('-O -umlasagne_objectives', ['-O', '-u']),
-    ('-m pdb -m lasagne_objectives', ['-m', 'pdb']),
-    ('/bin/coverage run -m lasagne_objectives', ['/bin/coverage', 'run']),
-    ('-m my_lasagne_objectives', None), ('-m other', None), ('other', None),
-    ('lasagne_objectives', None), ('', None)])
+@pytest.mark.parametrize(
+    'options, expected',
+    [
+        ('-m lasagne_objectives', []),
+        ('-mlasagne_objectives', []),
+        ('-u -W ignore -m lasagne_objectives', ['-u', '-W', 'ignore']),
+        ('-bum lasagne_objectives', ['-bu']),
+        ('-O -umlasagne_objectives', ['-O', '-u']),
+        ('-m pdb -m lasagne_objectives', ['-m', 'pdb']),
+        ('/bin/coverage run -m lasagne_objectives', ['/bin/coverage', 'run']),
+        ('-m my_lasagne_objectives', None),
+        ('-m other', None),
+        ('other', None),
+        ('lasagne_objectives', None),
+        ('', None),
+    ],
+)
 @pytest.mark.parametrize('after', [[], ['a.py', '-m', 'lasagne_objectives']])
 def test_python_options(command_line, options, expected, after):
     command_line(['python'] + options.split() + after, ['-m'] + after)
@@ -329,10 +346,8 @@ def test_python_options(command_line, options, expected, after):
 
 
 def test_original_arguments():
-    code = ("from lasagne_objectives.runner import original_arguments\n"
-            "print(original_arguments()[1:])")
-    _, out, err = run_python('-W', 'ignore', '-c', code, '\xe9', '',
-                             cwd=REPOSITORY)
+    code = "from lasagne_objectives.runner import original_arguments\nprint(original_arguments()[1:])"
+    _, out, err = run_python('-W', 'ignore', '-c', code, '\xe9', '', cwd=REPOSITORY)
     assert out == repr(['-W', 'ignore', '-c', code, '\xe9', '']) + '\n', err
     assert len(runner.original_arguments()) > 0
 
@@ -349,38 +364,31 @@ def test_the_package_is_empty_on_the_way_to_the_runner(monkeypatch):
 @pytest.mark.parametrize('before', [None, '', 'a' + os.pathsep + 'b'])
 def test_main_starts_python(command_line, monkeypatch, quiet, before):
     started = []
-    monkeypatch.setattr(runner, 'hand_over', lambda *args: started.append(
-        args))
+    monkeypatch.setattr(runner, 'hand_over', lambda *args: started.append(args))
     monkeypatch.delenv('PYTHONPATH', raising=False)
     if before is not None:
         monkeypatch.setenv('PYTHONPATH', before)
     options = ['-q'] if quiet else []
-    command_line(['python', '-u', '-m', 'lasagne_objectives'] + options +
-                 ['a.py', '-q'], ['__main__.py'] + options + ['a.py', '-q'])
+    command_line(['python', '-u', '-m', 'lasagne_objectives'] + options + ['a.py', '-q'], ['__main__.py'] + options + ['a.py', '-q'])
     runpy.run_path(os.path.join(PACKAGE, '__main__.py'))
-    (command, environ), = started
+    ((command, environ),) = started
     assert command == [sys.executable, '-u', 'a.py', '-q']
     assert environ.pop('LASAGNE_OBJECTIVES_REPORT') == ('' if quiet else '1')
     path = environ.pop('PYTHONPATH').split(os.pathsep)
     assert path[0] == os.path.join(PACKAGE, 'startup')
     assert path[1:] == (['a', 'b'] if before else [])
-    assert environ == {name: value for name, value in os.environ.items()
-                       if name != 'PYTHONPATH'}
+    assert environ == {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
 
 
-@pytest.mark.parametrize('arguments, ignore_environment, code', [
-    ([], 0, 2), (['-h'], 0, 0), (['-x', 'a.py'], 0, 2), (['a.py'], 1, 2)])
-def test_main_refuses(command_line, monkeypatch, capsys, arguments,
-                      ignore_environment, code):
+@pytest.mark.parametrize('arguments, ignore_environment, code', [([], 0, 2), (['-h'], 0, 0), (['-x', 'a.py'], 0, 2), (['a.py'], 1, 2)])
+def test_main_refuses(command_line, monkeypatch, capsys, arguments, ignore_environment, code):
     command_line(['python', 'other.py'], ['other.py'] + arguments)
-    monkeypatch.setattr(sys, 'flags', types.SimpleNamespace(
-        ignore_environment=ignore_environment, no_site=0))
+    monkeypatch.setattr(sys, 'flags', types.SimpleNamespace(ignore_environment=ignore_environment, no_site=0))
     with pytest.raises(SystemExit) as exit:
         runner.main()
     assert exit.value.code == code
     captured = capsys.readouterr()
-    assert 'usage: python -m lasagne_objectives' in (
-        captured.err if code else captured.out)
+    assert 'usage: python -m lasagne_objectives' in (captured.err if code else captured.out)
 
 
 def test_hand_over_becomes_the_program(monkeypatch):
@@ -400,8 +408,7 @@ def test_hand_over_waits_on_windows(monkeypatch):
     ignored = []
     monkeypatch.setattr(signal, 'signal', lambda *args: ignored.append(args))
     environ = dict(os.environ, A='b')
-    command = [sys.executable, '-c',
-               "import os, sys; sys.exit(4 if os.environ['A'] == 'b' else 5)"]
+    command = [sys.executable, '-c', "import os, sys; sys.exit(4 if os.environ['A'] == 'b' else 5)"]
     with pytest.raises(SystemExit) as exit:
         runner.hand_over(command, environ, windows=True)
     assert exit.value.code == 4
@@ -411,9 +418,11 @@ def test_hand_over_waits_on_windows(monkeypatch):
 # ---------------------------------------------------------------------------
 # What Python imports at the start, in this process
 
+
 @pytest.fixture
 def startup(monkeypatch, tmp_path):
     """Runs startup/sitecustomize.py, with another such file behind it."""
+
     def start(report):
         monkeypatch.setattr(sys, 'meta_path', list(sys.meta_path))
         folder = os.path.join(PACKAGE, 'startup')
@@ -429,6 +438,7 @@ def startup(monkeypatch, tmp_path):
         assert sys.meta_path[0] is names['finder']
         assert 'LASAGNE_OBJECTIVES_REPORT' not in os.environ
         return names['finder'], registered
+
     return start
 
 
@@ -461,8 +471,7 @@ def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
     monkeypatch.setattr(sys, 'path', [])
     spec = importlib.util.find_spec('lasagne_objectives.runner')
     assert spec.origin == runner.__file__
-    assert (finder.find_spec('lasagne_objectives').origin ==
-            lasagne_objectives.__file__)
+    assert finder.find_spec('lasagne_objectives').origin == lasagne_objectives.__file__
     assert finder.find_spec('os') is None
 
 
@@ -475,23 +484,17 @@ def test_startup_prepares_theano(startup, monkeypatch, sets):
             os.environ['THEANO_FLAGS'] += ',blas.ldflags='
 
     monkeypatch.setenv('THEANO_FLAGS', 'floatX=float32')
-    monkeypatch.setattr(runpy, 'run_path', lambda path: {
-        os.path.join(PACKAGE, 'bootstrap.py'):
-            {'prepare_theano': prepare_theano}}[path])
+    monkeypatch.setattr(runpy, 'run_path', lambda path: {os.path.join(PACKAGE, 'bootstrap.py'): {'prepare_theano': prepare_theano}}[path])
     assert finder.find_spec('theano') is None  # of another finder
     assert finder.provided == ['blas.ldflags'] * sets
-    assert finder.report().startswith(
-        'lasagne_objectives: ' + 'provided: blas.ldflags' * sets)
+    assert finder.report().startswith('lasagne_objectives: ' + 'provided: blas.ldflags' * sets)
 
 
-@pytest.mark.parametrize('name', ['lasagne.layers', 'no module',
-                                  'theano.tensor.signal.downsample',
-                                  'theano.scan_module.scan_perform_ext'])
+@pytest.mark.parametrize('name', ['lasagne.layers', 'no module', 'theano.tensor.signal.downsample', 'theano.scan_module.scan_perform_ext'])
 def test_startup_installs_once(startup, monkeypatch, name):
     finder, _ = startup('')
     installed = []
-    monkeypatch.setattr(lasagne_objectives, 'install',
-                        lambda: installed.append(name))
+    monkeypatch.setattr(lasagne_objectives, 'install', lambda: installed.append(name))
     module = types.ModuleType(name)
     module.__spec__ = importlib.util.spec_from_loader(name, None)
     monkeypatch.setitem(sys.modules, name, module)

@@ -1,4 +1,5 @@
 """What a compiled function says to values that the graph could not foresee, and that it survives them."""
+
 import functools
 import re
 
@@ -67,7 +68,7 @@ def test_class_index_just_outside(case, mode):
     p = sample_predictions(case.kind, (3, 7), 'float32')
     assert_index_refused(function, p, np.array([2, 7, 5], 'int32'), 2, 7)
     assert_index_refused(function, p, np.array([2, -1, 5], 'int32'), -1, 5, 7)
-    for lowest, highest in (-2 ** 31, 0), (0, 2 ** 31 - 1):
+    for lowest, highest in (-(2**31), 0), (0, 2**31 - 1):
         assert_index_refused(function, p, np.array([lowest, 0, highest], 'int32'), lowest, highest, 7)
 
 
@@ -112,6 +113,7 @@ def test_class_index_with_weight_zero_is_out_of_range_too():
 
     def masked(targets):
         return objectives.aggregate(objectives.categorical_crossentropy(p, targets), T.ge(t, 0), 'normalized_sum')
+
     with pytest.raises(IndexError):
         theano.function([], masked(t), mode=PY)()
     loss = theano.function([], masked(T.clip(t, 0, 3)), mode=PY)()
@@ -123,7 +125,7 @@ def test_class_index_with_weight_zero_is_out_of_range_too():
 def test_constant_index_out_of_range(case, mode):
     """A rewrite that evaluates constants must not lose the error, wherever it is raised."""
     with pytest.raises(IndexError):
-        theano.function([], case(np.eye(3) * .5, np.array([0, 1, 3])), mode=MODES[mode])()
+        theano.function([], case(np.eye(3) * 0.5, np.array([0, 1, 3])), mode=MODES[mode])()
 
 
 # Shapes --------------------------------------------------------------------------------------------------------------------------
@@ -162,17 +164,30 @@ def test_elementwise_shapes_that_do_not_fit(case, shapes, mode):
 
 
 @pytest.mark.parametrize('mode', ['unoptimized', 'FAST_COMPILE'])
-@pytest.mark.parametrize('shapes', [
-    ((4, 3), (4, 2)), ((4, 3), (5, 3)), ((4, 3), (1, 3)), ((4, 3), (4, 1)), ((1, 3), (4, 3)), ((4, 1), (4, 3)), ((4, 3), (0, 3)),
-    ((3,), (4,)), ((3,), (1,))], ids=str)
+@pytest.mark.parametrize(
+    'shapes',
+    [
+        ((4, 3), (4, 2)),
+        ((4, 3), (5, 3)),
+        ((4, 3), (1, 3)),
+        ((4, 3), (4, 1)),
+        ((1, 3), (4, 3)),
+        ((4, 1), (4, 3)),
+        ((4, 3), (0, 3)),
+        ((3,), (4,)),
+        ((3,), (1,)),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize('case', INDEXED + ACCURACIES[1:], ids=str)
 def test_dense_targets_that_do_not_fit(case, shapes, mode):
     assert_shapes_refused(case, sample_predictions(case.kind, shapes[0], 'float32'), sample_targets(shapes[1], 'float32'), mode=mode)
 
 
 @pytest.mark.parametrize('mode', ['unoptimized', 'FAST_COMPILE'])
-@pytest.mark.parametrize('shapes', [
-    ((4, 3), (3,)), ((4, 3), (1,)), ((1, 3), (4,)), ((4, 3), (0,)), ((0, 3), (1,)), ((2, 3, 4), (2, 4))], ids=str)
+@pytest.mark.parametrize(
+    'shapes', [((4, 3), (3,)), ((4, 3), (1,)), ((1, 3), (4,)), ((4, 3), (0,)), ((0, 3), (1,)), ((2, 3, 4), (2, 4))], ids=str
+)
 @pytest.mark.parametrize('case', INDEXED + ACCURACIES[1:], ids=str)
 def test_class_indices_that_do_not_fit(case, shapes, mode):
     p, t = sample_predictions(case.kind, shapes[0], 'float32'), np.zeros(shapes[1], 'int32')

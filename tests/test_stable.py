@@ -27,8 +27,12 @@ def softmax(z):
 LOSSES = {
     'binary': (objectives.binary_crossentropy, T.nnet.sigmoid, lambda p, t: -(t * T.log(p) + (1 - t) * T.log(1 - p))),
     'categorical': (objectives.categorical_crossentropy, softmax, lambda p, t: -(t * T.log(p)).sum(axis=1)),
-    'of unknown rows': (lambda p, t: objectives.categorical_crossentropy(p.reshape((3, 2, 2)), t.reshape((3, 2, 2))), softmax,
-                        lambda p, t: -(t * T.log(p)).reshape((3, 2, 2)).sum(axis=2))}
+    'of unknown rows': (
+        lambda p, t: objectives.categorical_crossentropy(p.reshape((3, 2, 2)), t.reshape((3, 2, 2))),
+        softmax,
+        lambda p, t: -(t * T.log(p)).reshape((3, 2, 2)).sum(axis=2),
+    ),
+}
 
 
 @pytest.mark.parametrize('wrt', [Z, T_], ids=['logits', 'targets'])
@@ -81,13 +85,14 @@ def test_accuracies_are_constant():
         labels = T.zeros_like(predictions[..., 0], dtype='int64')
         right = objectives.categorical_accuracy(predictions, labels)
         total = objectives.aggregate(right)
-        gradient = theano.function([Z, Q], [total, theano.grad(total, wrt), theano.grad(total, predictions)], mode=PYTHON,
-                                   on_unused_input='ignore')(POINTS[0], POINTS[1])
+        gradient = theano.function(
+            [Z, Q], [total, theano.grad(total, wrt), theano.grad(total, predictions)], mode=PYTHON, on_unused_input='ignore'
+        )(POINTS[0], POINTS[1])
         assert 0 <= gradient[0] <= 1 and not gradient[1].any() and not gradient[2].any()
 
 
 def test_without_optimizer_but_with_a_compiler():
-    loss = objectives.binary_crossentropy(T.nnet.sigmoid(Z), 0.)
+    loss = objectives.binary_crossentropy(T.nnet.sigmoid(Z), 0.0)
     value = theano.function([Z], loss, mode=theano.Mode(optimizer=None))([[1e4, -1e4]])
     np.testing.assert_array_equal(value, [[1e4, 0]])
 
@@ -98,10 +103,11 @@ def test_scan_in_scan_is_resolved():
 
     def outer(z, t):
         return theano.scan(inner, [z, t])[0]
+
     losses = theano.scan(outer, [Z, T_])[0]
     z = np.array([[1e4, -1e4]])
     for mode in 'FAST_COMPILE', theano.compile.mode.Mode(linker='py', optimizer='fast_run'):
-        np.testing.assert_array_equal(theano.function([Z, T_], losses, mode=mode)(z, [[0., 0.]]), [[1e4, 0]])
+        np.testing.assert_array_equal(theano.function([Z, T_], losses, mode=mode)(z, [[0.0, 0.0]]), [[1e4, 0]])
 
 
 def test_empty_rows_and_no_classes():
@@ -114,8 +120,8 @@ def test_empty_rows_and_no_classes():
 
 def test_one_data_point_as_a_vector():
     v = T.dvector()
-    loss = objectives.binary_crossentropy(T.exp(v) / T.exp(v).sum(), [1., 0., 0.])
-    value = theano.function([v], loss, mode=PYTHON)([1000., 0., 0.])
+    loss = objectives.binary_crossentropy(T.exp(v) / T.exp(v).sum(), [1.0, 0.0, 0.0])
+    value = theano.function([v], loss, mode=PYTHON)([1000.0, 0.0, 0.0])
     np.testing.assert_allclose(value, [0, 0, 0], atol=1e-12)
 
 

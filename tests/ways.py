@@ -2,6 +2,7 @@
 
 A softmax also takes the axis that holds the classes.
 """
+
 from collections import OrderedDict
 
 import theano.tensor as T
@@ -50,22 +51,27 @@ def exp_minus_max(z, axis=-1):
 def exp_minus_max_written_twice(z, axis=-1):
     def e():
         return T.exp(z - T.max(z, axis=axis, keepdims=True))
+
     return e() / T.sum(e(), axis=axis, keepdims=True)
 
 
-SIGMOIDS = OrderedDict([
-    ('T.nnet.sigmoid(z)', T.nnet.sigmoid),
-    ('1 / (1 + exp(-z))', lambda z: 1 / (1 + T.exp(-z))),
-    ('1.0 / (1.0 + exp(-z))', lambda z: 1.0 / (1.0 + T.exp(-z))),
-    ('1 / (exp(-z) + 1)', lambda z: 1 / (T.exp(-z) + 1)),
-])
+SIGMOIDS = OrderedDict(
+    [
+        ('T.nnet.sigmoid(z)', T.nnet.sigmoid),
+        ('1 / (1 + exp(-z))', lambda z: 1 / (1 + T.exp(-z))),
+        ('1.0 / (1.0 + exp(-z))', lambda z: 1.0 / (1.0 + T.exp(-z))),
+        ('1 / (exp(-z) + 1)', lambda z: 1 / (T.exp(-z) + 1)),
+    ]
+)
 
-SOFTMAXES = OrderedDict([
-    ('T.nnet.softmax(z)', nnet_softmax),
-    ('exp(T.nnet.logsoftmax(z))', exp_logsoftmax),
-    ('e / e.sum()', exp_over_sum),
-    ('exp(z) / exp(z).sum()', exp_over_sum_written_twice),
-    ('e / e.sum().dimshuffle()', exp_over_sum_dimshuffled),
-    ('e / e.sum(), e = exp(z - max)', exp_minus_max),
-    ('exp(z - max) / exp(z - max).sum()', exp_minus_max_written_twice),
-])
+SOFTMAXES = OrderedDict(
+    [
+        ('T.nnet.softmax(z)', nnet_softmax),
+        ('exp(T.nnet.logsoftmax(z))', exp_logsoftmax),
+        ('e / e.sum()', exp_over_sum),
+        ('exp(z) / exp(z).sum()', exp_over_sum_written_twice),
+        ('e / e.sum().dimshuffle()', exp_over_sum_dimshuffled),
+        ('e / e.sum(), e = exp(z - max)', exp_minus_max),
+        ('exp(z - max) / exp(z - max).sum()', exp_minus_max_written_twice),
+    ]
+)

@@ -23,8 +23,9 @@ def softmax_dense(z, t):
 
 
 def sigmoid(z, t):
-    return -(t * jax.nn.log_sigmoid(z) +
-             (1 - t) * jax.nn.log_sigmoid(-z)).mean()
+    return -(
+        t * jax.nn.log_sigmoid(z) + (1 - t) * jax.nn.log_sigmoid(-z)
+    ).mean()
 
 
 def squared_error(z, t):
@@ -33,8 +34,7 @@ def squared_error(z, t):
 
 def huber(z, t):
     distance = jnp.abs(z - t)
-    return jnp.where(distance <= 1, 0.5 * distance ** 2,
-                     distance - 0.5).mean()
+    return jnp.where(distance <= 1, 0.5 * distance**2, distance - 0.5).mean()
 
 
 def binary_hinge(z, t):
@@ -57,15 +57,29 @@ def top5(z, t):
     return (best == t[:, None]).any(axis=1).mean(dtype=z.dtype)
 
 
-FORMULAS = {function.__name__: function for function in [
-    softmax_indices, softmax_dense, sigmoid, squared_error, huber,
-    binary_hinge, multiclass_hinge, top1, top5]}
+FORMULAS = {
+    function.__name__: function
+    for function in [
+        softmax_indices,
+        softmax_dense,
+        sigmoid,
+        squared_error,
+        huber,
+        binary_hinge,
+        multiclass_hinge,
+        top1,
+        top5,
+    ]
+}
 
 
 def prepare(case, scores, targets):
     formula = FORMULAS[case.loss]
-    function = jax.jit(jax.value_and_grad(formula) if case.kind == GRADIENT
-                       else lambda z, t: [formula(z, t)])
+    function = jax.jit(
+        jax.value_and_grad(formula)
+        if case.kind == GRADIENT
+        else lambda z, t: [formula(z, t)]
+    )
     z, t = jnp.asarray(scores), jnp.asarray(targets)
     return lambda: jax.block_until_ready(function(z, t))
 

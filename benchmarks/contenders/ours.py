@@ -8,8 +8,7 @@ from contenders.theano_functions import as_arrays  # noqa: F401
 
 
 def versions():
-    return dict(theano_functions.versions(),
-                lasagne_objectives=lo.__version__)
+    return dict(theano_functions.versions(), lasagne_objectives=lo.__version__)
 
 
 def softmax_indices(z, t):

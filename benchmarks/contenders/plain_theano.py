@@ -5,7 +5,9 @@ import theano.tensor as T
 
 from contenders import theano_functions
 from contenders.theano_functions import (  # noqa: F401
-    as_arrays, versions)
+    as_arrays,
+    versions,
+)
 
 
 def softmax_indices(z, t):
@@ -25,8 +27,9 @@ def squared_error(z, t):
 
 def huber(z, t):
     distance = abs(z - t)
-    return T.switch(distance <= 1, 0.5 * T.sqr(distance),
-                    distance - 0.5).mean()
+    return T.switch(
+        distance <= 1, 0.5 * T.sqr(distance), distance - 0.5
+    ).mean()
 
 
 def binary_hinge(z, t):
@@ -48,7 +51,8 @@ def top1(z, t):
 def top5(z, t):
     best = T.argsort(z, axis=-1)[:, -5:]
     return T.any(T.eq(best, T.shape_padright(t)), axis=-1).mean(
-        dtype=theano.config.floatX)
+        dtype=theano.config.floatX
+    )
 
 
 prepare = theano_functions.compiler(globals())

@@ -11,8 +11,11 @@ from cases import GRADIENT
 
 
 def versions():
-    return {'Theano': theano.__version__, 'NumPy': np.__version__,
-            'g++': gcc_version()}
+    return {
+        'Theano': theano.__version__,
+        'NumPy': np.__version__,
+        'g++': gcc_version(),
+    }
 
 
 def compiler(formulas):
@@ -28,6 +31,7 @@ def compiler(formulas):
     -------
     function
     """
+
     @lru_cache(maxsize=None)
     def compiled(loss, kind, scores_type, targets_type):
         theano.config.floatX = scores_type.dtype
@@ -39,8 +43,9 @@ def compiler(formulas):
 
     def prepare(case, scores, targets):
         # compiled once for all sizes, as a user's function is
-        function = compiled(case.loss, case.kind,
-                            type_of(scores), type_of(targets))
+        function = compiled(
+            case.loss, case.kind, type_of(scores), type_of(targets)
+        )
         return lambda: function(scores, targets)
 
     return prepare

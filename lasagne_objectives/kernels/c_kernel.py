@@ -19,7 +19,8 @@ forked_address = ctypes.addressof(_forked)
 
 # Where there is no fork (Windows) there is nothing to register.
 getattr(os, 'register_at_fork', dict)(
-    after_in_child=functools.partial(setattr, _forked, 'value', 1))
+    after_in_child=functools.partial(setattr, _forked, 'value', 1)
+)
 
 
 def _read(name):
@@ -30,7 +31,8 @@ def _read(name):
 _COMMON = _read('simd.h')
 
 # Run when a compiled module is loaded: where to look for forks.
-_FIND_FORKED = """
+_FIND_FORKED = (
+    """
     {
         PyObject *module = PyImport_ImportModule("%s");
         PyObject *address = module == NULL ? NULL :
@@ -41,7 +43,9 @@ _FIND_FORKED = """
         Py_XDECREF(module);
         PyErr_Clear();
     }
-""" % __name__
+"""
+    % __name__
+)
 
 
 @functools.lru_cache(maxsize=None)
@@ -54,8 +58,10 @@ def openmp_flags(cxx):
         return []
     question = subprocess.run(
         shlex.split(cxx) + ['-fopenmp', '-fsyntax-only', '-x', 'c++', '-'],
-        input=b'#include <omp.h>', stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL)
+        input=b'#include <omp.h>',
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return ['-fopenmp'] if question.returncode == 0 else []
 
 
@@ -88,8 +94,10 @@ class CKernel(gof.Op):
 
     def c_code(self, node, name, inputs, outputs, sub):
         # c_call gives the call as C code, outputs passed by address.
-        return "if (%s != 0) { %s }" % (self.c_call(node, inputs, outputs),
-                                        sub['fail'])
+        return "if (%s != 0) { %s }" % (
+            self.c_call(node, inputs, outputs),
+            sub['fail'],
+        )
 
     def c_code_cache_version(self):
         # Theano keeps compiled modules by this number: made of the text, it

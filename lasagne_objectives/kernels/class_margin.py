@@ -6,8 +6,10 @@ from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
 from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
-from lasagne_objectives.kernels.pick_class import (pick_class_or_zero,
-                                                   place_classes)
+from lasagne_objectives.kernels.pick_class import (
+    pick_class_or_zero,
+    place_classes,
+)
 
 
 class ClassMargin(CKernel):
@@ -21,13 +23,19 @@ class ClassMargin(CKernel):
 
     def c_call(self, node, inputs, outputs):
         return 'class_margin%s(%s, %s, &%s, &%s)' % (
-            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs))
+            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs)
+        )
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)
-        return gof.Apply(self, [values, rows.as_classes(indices)],
-                         [rows.vector_per_row(values, values.dtype),
-                          rows.vector_per_row(values, 'int64')])
+        return gof.Apply(
+            self,
+            [values, rows.as_classes(indices)],
+            [
+                rows.vector_per_row(values, values.dtype),
+                rows.vector_per_row(values, 'int64'),
+            ],
+        )
 
     def perform(self, node, inputs, output_storage):
         values, indices = inputs
@@ -58,16 +66,22 @@ class ClassMargin(CKernel):
         values, indices = inputs
         # The rival is an integer: only the margin has a gradient.
         gradient = output_gradients[0]
-        return [place_classes(values, (outputs[1], gradient),
-                              (indices, -gradient)),
-                DisconnectedType()()]
+        return [
+            place_classes(
+                values, (outputs[1], gradient), (indices, -gradient)
+            ),
+            DisconnectedType()(),
+        ]
 
     def R_op(self, inputs, eval_points):
         if eval_points[0] is None:
             return [None, None]
         _, rival = self(*inputs)
-        return [pick_class_or_zero(eval_points[0], rival) -
-                pick_class_or_zero(eval_points[0], inputs[1]), None]
+        return [
+            pick_class_or_zero(eval_points[0], rival)
+            - pick_class_or_zero(eval_points[0], inputs[1]),
+            None,
+        ]
 
 
 def class_margin(values, indices):

@@ -56,12 +56,18 @@ def pull_back(formula, inputs, gradient):
     result = formula(*arguments)
     incoming = result.type()
     wanted = [v for v in arguments if _differentiable(v)]
-    found = theano.grad(None, wanted, known_grads={result: incoming},
-                        disconnected_inputs='ignore')
+    found = theano.grad(
+        None,
+        wanted,
+        known_grads={result: incoming},
+        disconnected_inputs='ignore',
+    )
     values = dict(zip(arguments, inputs))
     values[incoming] = T.cast(gradient, incoming.dtype)
-    by_argument = {argument: _substituted(gradient, values)
-                   for argument, gradient in zip(wanted, found)}
+    by_argument = {
+        argument: _substituted(gradient, values)
+        for argument, gradient in zip(wanted, found)
+    }
     return [by_argument.get(v, DisconnectedType()()) for v in arguments]
 
 
@@ -71,8 +77,11 @@ def push_forward(formula, inputs, points):
     Points are None for inputs that do not move.
     """
     arguments = _fresh(inputs)
-    moving = [(v, point) for v, point in zip(arguments, points)
-              if point is not None and _differentiable(v)]
+    moving = [
+        (v, point)
+        for v, point in zip(arguments, points)
+        if point is not None and _differentiable(v)
+    ]
     if not moving:
         return None
     variables = [v for v, _ in moving]

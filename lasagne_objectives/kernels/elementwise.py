@@ -24,12 +24,16 @@ class Kernel(scal.ScalarOp):
     stand for the operands and the result and real for their type.
     """
 
-    def __init__(self, output_types_preference=scal.upgrade_to_float,
-                 name=None):
+    def __init__(
+        self, output_types_preference=scal.upgrade_to_float, name=None
+    ):
         super().__init__(output_types_preference, name=name)
         # Elemwise imports the function by this path where no C is compiled.
-        self.nfunc_spec = ('%s.%s' % (__name__, self.numpy_form.__name__),
-                           self.nin, 1)
+        self.nfunc_spec = (
+            '%s.%s' % (__name__, self.numpy_form.__name__),
+            self.nin,
+            1,
+        )
 
     def impl(self, *values):
         return self.numpy_form(*values)
@@ -44,22 +48,28 @@ class Kernel(scal.ScalarOp):
 
     def c_code(self, node, name, inputs, outputs, sub):
         # C++ overloads exp, log and log1p; OpenCL and CUDA do as well.
-        names = dict(zip('xyz', inputs), out=outputs[0],
-                     real=node.outputs[0].type.dtype_specs()[1])
+        names = dict(
+            zip('xyz', inputs),
+            out=outputs[0],
+            real=node.outputs[0].type.dtype_specs()[1],
+        )
         return self.code % names
 
 
 def _silent(function):
     """The infinities and NaN of these formulas are meant: do not warn."""
+
     @functools.wraps(function)
     def silenced(*arrays):
         with np.errstate(all='ignore'):
             return function(*arrays)
+
     return silenced
 
 
 # ---------------------------------------------------------------------------
 # Products in which zero wins
+
 
 @_silent
 def product_numpy(x, y):
@@ -87,7 +97,7 @@ class Product(Kernel):
 
     def grad(self, inputs, output_gradients):
         x, y = inputs
-        g, = output_gradients
+        (g,) = output_gradients
         return [scalar_product(g, y), scalar_product(g, x)]
 
 
@@ -113,9 +123,11 @@ class XLogY(Kernel):
 
     def grad(self, inputs, output_gradients):
         x, y = inputs
-        g, = output_gradients
-        return [scalar_product(g, scal.log(y)),
-                scalar_product(g, scalar_xdivy(x, y))]
+        (g,) = output_gradients
+        return [
+            scalar_product(g, scal.log(y)),
+            scalar_product(g, scalar_xdivy(x, y)),
+        ]
 
 
 scalar_xlogy = XLogY(name='xlogy')
@@ -141,9 +153,11 @@ class XDivY(Kernel):
 
     def grad(self, inputs, output_gradients):
         x, y = inputs
-        g, = output_gradients
-        return [scalar_xdivy(g, y),
-                -scalar_product(g, scalar_xdivy(scalar_xdivy(x, y), y))]
+        (g,) = output_gradients
+        return [
+            scalar_xdivy(g, y),
+            -scalar_product(g, scalar_xdivy(scalar_xdivy(x, y), y)),
+        ]
 
 
 scalar_xdivy = XDivY(name='xdivy')
@@ -153,11 +167,13 @@ xdivy = Elemwise(scalar_xdivy, name='xdivy')
 # ---------------------------------------------------------------------------
 # Sigmoid cross-entropy
 
+
 @_silent
 def sigmoid_crossentropy_numpy(z, t):
     """``log(1 + exp(-|z|)) + ((1 - t) z if z > 0 else -t z)``."""
-    return (np.log1p(np.exp(-np.abs(z))) +
-            product_numpy(np.where(np.greater(z, 0), 1 - t, -t), z))
+    return np.log1p(np.exp(-np.abs(z))) + product_numpy(
+        np.where(np.greater(z, 0), 1 - t, -t), z
+    )
 
 
 class SigmoidCrossentropy(Kernel):
@@ -181,7 +197,7 @@ class SigmoidCrossentropy(Kernel):
 
     def grad(self, inputs, output_gradients):
         z, t = inputs
-        g, = output_gradients
+        (g,) = output_gradients
         return [g * scalar_sigmoid_residual(z, t), scalar_product(g, -z)]
 
     def vectorised(self):
@@ -189,8 +205,9 @@ class SigmoidCrossentropy(Kernel):
 
 
 scalar_sigmoid_crossentropy = SigmoidCrossentropy(name='sigmoid_crossentropy')
-sigmoid_crossentropy = Elemwise(scalar_sigmoid_crossentropy,
-                                name='sigmoid_crossentropy')
+sigmoid_crossentropy = Elemwise(
+    scalar_sigmoid_crossentropy, name='sigmoid_crossentropy'
+)
 
 
 class _VectorisedSigmoidCrossentropy(SigmoidCrossentropy):
@@ -236,10 +253,12 @@ class SigmoidResidual(Kernel):
 
     def grad(self, inputs, output_gradients):
         z, _ = inputs
-        g, = output_gradients
+        (g,) = output_gradients
         # The derivative of the sigmoid is s(z) (1 - s(z)).
-        slope = -(scalar_sigmoid_residual(z, z.zeros_like()) *
-                  scalar_sigmoid_residual(z, z.zeros_like() + 1))
+        slope = -(
+            scalar_sigmoid_residual(z, z.zeros_like())
+            * scalar_sigmoid_residual(z, z.zeros_like() + 1)
+        )
         return [g * slope, -g]
 
     def vectorised(self):
@@ -266,6 +285,7 @@ _vectorised_sigmoid_residual = _VectorisedSigmoidResidual()
 # ---------------------------------------------------------------------------
 # Squared error
 
+
 @_silent
 def squared_difference_numpy(a, b):
     """``(a - b)**2``."""
@@ -286,18 +306,20 @@ class SquaredDifference(Kernel):
 
     def grad(self, inputs, output_gradients):
         a, b = inputs
-        g, = output_gradients
+        (g,) = output_gradients
         slope = 2 * g * (a - b)
         return [slope, -slope]
 
 
 scalar_squared_difference = SquaredDifference(name='squared_difference')
-squared_difference = Elemwise(scalar_squared_difference,
-                              name='squared_difference')
+squared_difference = Elemwise(
+    scalar_squared_difference, name='squared_difference'
+)
 
 
 # ---------------------------------------------------------------------------
 # Margins
+
 
 @_silent
 def log_odds_numpy(p):
@@ -315,16 +337,18 @@ class LogOddsOfProbability(Kernel):
     """
 
     def grad(self, inputs, output_gradients):
-        p, = inputs
-        g, = output_gradients
+        (p,) = inputs
+        (g,) = output_gradients
         one = p.zeros_like() + 1
         return [scalar_product(g, one / (p * (one - p)))]
 
 
 scalar_log_odds_of_probability = LogOddsOfProbability(
-    name='log_odds_of_probability')
-log_odds_of_probability = Elemwise(scalar_log_odds_of_probability,
-                                   name='log_odds_of_probability')
+    name='log_odds_of_probability'
+)
+log_odds_of_probability = Elemwise(
+    scalar_log_odds_of_probability, name='log_odds_of_probability'
+)
 
 
 @_silent
@@ -344,8 +368,8 @@ class PositivePart(Kernel):
     """
 
     def grad(self, inputs, output_gradients):
-        x, = inputs
-        g, = output_gradients
+        (x,) = inputs
+        (g,) = output_gradients
         return [scalar_product(g, scalar_step(x))]
 
 
@@ -373,7 +397,7 @@ class Step(Kernel):
     """
 
     def grad(self, inputs, output_gradients):
-        x, = inputs
+        (x,) = inputs
         return [x.zeros_like()]
 
 
@@ -383,6 +407,7 @@ step = Elemwise(scalar_step, name='step')
 
 # ---------------------------------------------------------------------------
 # Huber
+
 
 @_silent
 def huber_numpy(d, delta):
@@ -410,9 +435,11 @@ class Huber(Kernel):
 
     def grad(self, inputs, output_gradients):
         d, delta = inputs
-        g, = output_gradients
-        return [g * scal.clip(d, -delta, delta),
-                g * scalar_positive_part(scal.abs_(d) - delta)]
+        (g,) = output_gradients
+        return [
+            g * scal.clip(d, -delta, delta),
+            g * scalar_positive_part(scal.abs_(d) - delta),
+        ]
 
 
 scalar_huber = Huber(name='huber')
@@ -422,6 +449,7 @@ huber = Elemwise(scalar_huber, name='huber')
 # ---------------------------------------------------------------------------
 # Types
 
+
 class CastBothWays(scal.Cast):
     """A cast to another float type whose gradient is cast back.
 
@@ -430,8 +458,8 @@ class CastBothWays(scal.Cast):
     """
 
     def grad(self, inputs, output_gradients):
-        x, = inputs
-        g, = output_gradients
+        (x,) = inputs
+        (g,) = output_gradients
         if x.type in scal.discrete_types:
             return [x.zeros_like(dtype=g.type.dtype)]
         return [scal.cast(g, x.type.dtype)]
@@ -456,13 +484,18 @@ def cast_both_ways(tensor, dtype):
     """Cast a tensor to a float type, its gradient back to the tensor's."""
     if tensor.dtype == dtype:
         return tensor
-    cast = CastBothWays(scal.get_scalar_type(dtype),
-                        name='cast_both_ways_%s' % dtype)
-    return Elemwise(cast, name=cast.name, nfunc_spec=(
-        '%s.to_%s_numpy' % (__name__, dtype), 1, 1))(tensor)
+    cast = CastBothWays(
+        scal.get_scalar_type(dtype), name='cast_both_ways_%s' % dtype
+    )
+    return Elemwise(
+        cast,
+        name=cast.name,
+        nfunc_spec=('%s.to_%s_numpy' % (__name__, dtype), 1, 1),
+    )(tensor)
 
 
 def is_cast_both_ways(tensor):
     """Whether a tensor comes of :func:`cast_both_ways`."""
     return tensor.owner is not None and isinstance(
-        getattr(tensor.owner.op, 'scalar_op', None), CastBothWays)
+        getattr(tensor.owner.op, 'scalar_op', None), CastBothWays
+    )

@@ -30,8 +30,9 @@ class MatchShapes(gof.Op):
         if list(targets.shape) != expected:
             raise ValueError(
                 "targets of shape %s do not fit predictions of shape %s: "
-                "expected %s" % (targets.shape, predictions.shape,
-                                 tuple(expected)))
+                "expected %s"
+                % (targets.shape, predictions.shape, tuple(expected))
+            )
         output_storage[0][0] = targets
 
     def infer_shape(self, node, input_shapes):

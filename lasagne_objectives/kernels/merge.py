@@ -15,8 +15,11 @@ from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.softmax_crossentropy import (
-    GradientKernel, SoftmaxCrossentropy, SoftmaxCrossentropyGradient,
-    softmax_crossentropy_with_gradient)
+    GradientKernel,
+    SoftmaxCrossentropy,
+    SoftmaxCrossentropyGradient,
+    softmax_crossentropy_with_gradient,
+)
 from lasagne_objectives.kernels.sweep import Sweep, composite
 from lasagne_objectives.kernels.target_rank import TargetRank
 
@@ -31,14 +34,22 @@ class MergeSweeps(gof.Optimizer):
         if not theano.config.cxx:
             # In Python the parts are vectorised by NumPy, a sweep is not.
             return
-        merge_softmax(fgraph, SoftmaxCrossentropy,
-                      SoftmaxCrossentropyGradient,
-                      softmax_crossentropy_with_gradient)
+        merge_softmax(
+            fgraph,
+            SoftmaxCrossentropy,
+            SoftmaxCrossentropyGradient,
+            softmax_crossentropy_with_gradient,
+        )
         _merge_elementwise(fgraph)
 
 
-optdb.register('lasagne_objectives_merge', MergeSweeps(), 49.3, 'fast_run',
-               'lasagne_objectives')
+optdb.register(
+    'lasagne_objectives_merge',
+    MergeSweeps(),
+    49.3,
+    'fast_run',
+    'lasagne_objectives',
+)
 
 
 @gof.local_optimizer([GradientKernel])
@@ -51,8 +62,14 @@ def gradient_inplace(node):
 
 # Where Theano has its own. It has other readers of the logits run first, or
 # refuses, when they are an input or a result of the function.
-optdb.register('lasagne_objectives_inplace', in2out(gradient_inplace), 70,
-               'fast_run', 'inplace', 'lasagne_objectives')
+optdb.register(
+    'lasagne_objectives_inplace',
+    in2out(gradient_inplace),
+    70,
+    'fast_run',
+    'inplace',
+    'lasagne_objectives',
+)
 
 
 def _depends(variables, on):
@@ -62,6 +79,7 @@ def _depends(variables, on):
 
 # ---------------------------------------------------------------------------
 # Softmax cross-entropy
+
 
 def merge_softmax(fgraph, value_op, gradient_op, both):
     """Replace pairs of Ops of two classes, on equal inputs, by one Op."""
@@ -74,38 +92,49 @@ def merge_softmax(fgraph, value_op, gradient_op, both):
 
 
 def _is_its_gradient(client, gradient_op, node):
-    return (client != 'output' and isinstance(client.op, gradient_op) and
-            client.inputs[:2] == node.inputs and
-            not _depends(client.inputs, node.outputs))
+    return (
+        client != 'output'
+        and isinstance(client.op, gradient_op)
+        and client.inputs[:2] == node.inputs
+        and not _depends(client.inputs, node.outputs)
+    )
 
 
 def _merge_pair(fgraph, node, gradient, both):
     merged = both(*gradient.inputs)
     fgraph.replace_all_validate(
         list(zip(node.outputs + gradient.outputs, merged)),
-        reason='lasagne_objectives')
+        reason='lasagne_objectives',
+    )
 
 
 # ---------------------------------------------------------------------------
 # Element-wise losses
 
+
 def _is_ours(node):
     """Whether an element-wise node computes a kernel or compares ranks."""
     scalar_op = node.op.scalar_op
-    inner = (scalar_op.fgraph.apply_nodes if isinstance(scalar_op, Composite)
-             else [])
-    return (isinstance(scalar_op, Kernel) or
-            any(isinstance(one.op, Kernel) for one in inner) or
-            any(_compares_ranks(v) for v in node.inputs))
+    inner = (
+        scalar_op.fgraph.apply_nodes
+        if isinstance(scalar_op, Composite)
+        else []
+    )
+    return (
+        isinstance(scalar_op, Kernel)
+        or any(isinstance(one.op, Kernel) for one in inner)
+        or any(_compares_ranks(v) for v in node.inputs)
+    )
 
 
 def _compares_ranks(variable):
     """Whether a variable is a rank, or element by element made of ranks."""
     node = variable.owner
     return node is not None and (
-        isinstance(node.op, TargetRank) or
-        isinstance(node.op, Elemwise) and
-        any(_compares_ranks(v) for v in node.inputs))
+        isinstance(node.op, TargetRank)
+        or isinstance(node.op, Elemwise)
+        and any(_compares_ranks(v) for v in node.inputs)
+    )
 
 
 def _is_sweepable(node, any_type=False):
@@ -116,13 +145,18 @@ def _is_sweepable(node, any_type=False):
     if node == 'output' or type(node.op) is not Elemwise:
         return False
     variables = node.inputs + node.outputs
-    return (len(node.outputs) == 1 and
-            (any_type or node.outputs[0].dtype in ('float32', 'float64')) and
-            not all(node.outputs[0].broadcastable) and
-            any(v.broadcastable == node.outputs[0].broadcastable
-                for v in node.inputs) and
-            not any(v.dtype.startswith(('complex', 'float16'))
-                    for v in variables))
+    return (
+        len(node.outputs) == 1
+        and (any_type or node.outputs[0].dtype in ('float32', 'float64'))
+        and not all(node.outputs[0].broadcastable)
+        and any(
+            v.broadcastable == node.outputs[0].broadcastable
+            for v in node.inputs
+        )
+        and not any(
+            v.dtype.startswith(('complex', 'float16')) for v in variables
+        )
+    )
 
 
 def _total(node):
@@ -131,9 +165,14 @@ def _total(node):
     if len(clients) != 1 or clients[0][0] == 'output':
         return None
     client = clients[0][0]
-    if isinstance(client.op, Sum) and type(client.op) is Sum and (
-            client.outputs[0].ndim == 0 and
-            client.outputs[0].dtype == node.outputs[0].dtype):
+    if (
+        isinstance(client.op, Sum)
+        and type(client.op) is Sum
+        and (
+            client.outputs[0].ndim == 0
+            and client.outputs[0].dtype == node.outputs[0].dtype
+        )
+    ):
         return client
     return None
 
@@ -142,8 +181,11 @@ def _merge_elementwise(fgraph):
     # From the results backwards: what is computed on the way to several of
     # them is taken into their sweep, not written for them to read.
     for node in reversed(fgraph.toposort()):
-        if (node in fgraph.apply_nodes and _is_sweepable(node) and
-                _is_ours(node)):
+        if (
+            node in fgraph.apply_nodes
+            and _is_sweepable(node)
+            and _is_ours(node)
+        ):
             _merge_group(fgraph, [node] + _partners(node))
 
 
@@ -155,9 +197,12 @@ def _partners(node):
         if variable.broadcastable != pattern:
             continue
         for client, _ in variable.clients:
-            if (client not in group and _is_sweepable(client) and
-                    client.outputs[0].broadcastable == pattern and
-                    not _entangled(group, client)):
+            if (
+                client not in group
+                and _is_sweepable(client)
+                and client.outputs[0].broadcastable == pattern
+                and not _entangled(group, client)
+            ):
                 group.append(client)
     return group[1:]
 
@@ -166,8 +211,7 @@ def _entangled(group, client):
     """Whether a node needs the results of a group or the group its own."""
     results = [v for node in group for v in node.outputs]
     inputs = [v for node in group for v in node.inputs]
-    return (_depends(client.inputs, results) or
-            _depends(inputs, client.outputs))
+    return _depends(client.inputs, results) or _depends(inputs, client.outputs)
 
 
 def _inputs_of(group):
@@ -181,12 +225,17 @@ def _inputs_of(group):
     searching = True
     while searching:
         produced = [v for node in inside for v in node.outputs]
-        inputs = gof.utils.uniq([v for node in inside for v in node.inputs
-                                 if v not in produced])
-        producers = [v.owner for v in inputs if v.owner is not None and
-                     v.broadcastable == pattern and
-                     _is_sweepable(v.owner, any_type=True) and
-                     all(client in inside for client, _ in v.clients)]
+        inputs = gof.utils.uniq(
+            [v for node in inside for v in node.inputs if v not in produced]
+        )
+        producers = [
+            v.owner
+            for v in inputs
+            if v.owner is not None
+            and v.broadcastable == pattern
+            and _is_sweepable(v.owner, any_type=True)
+            and all(client in inside for client, _ in v.clients)
+        ]
         inside += producers[:1]
         searching = bool(producers)
     return inputs
@@ -198,10 +247,13 @@ def _merge_group(fgraph, group):
     kept = [node for node in group if totals[node] is None]
     inputs = _inputs_of(group)
     results = [node.outputs[0] for node in summed + kept]
-    op = Sweep(composite(inputs, results),
-               tuple(node.outputs[0].dtype for node in summed))
+    op = Sweep(
+        composite(inputs, results),
+        tuple(node.outputs[0].dtype for node in summed),
+    )
     replaced = [totals[node].outputs[0] for node in summed]
     replaced += [node.outputs[0] for node in kept]
     fgraph.replace_all_validate(
         list(zip(replaced, op(*inputs, **dict(return_list=True)))),
-        reason='lasagne_objectives')
+        reason='lasagne_objectives',
+    )

@@ -26,13 +26,20 @@ class PickClass(CKernel):
 
     def c_call(self, node, inputs, outputs):
         return 'pick_class%s(%s, %s, %s, &%s)' % (
-            real_and_index(*node.inputs), inputs[0], inputs[1],
-            'true' if self.strict else 'false', outputs[0])
+            real_and_index(*node.inputs),
+            inputs[0],
+            inputs[1],
+            'true' if self.strict else 'false',
+            outputs[0],
+        )
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)
-        return gof.Apply(self, [values, rows.as_classes(indices)],
-                         [rows.vector_per_row(values, values.dtype)])
+        return gof.Apply(
+            self,
+            [values, rows.as_classes(indices)],
+            [rows.vector_per_row(values, values.dtype)],
+        )
 
     def perform(self, node, inputs, output_storage):
         values, indices = inputs
@@ -54,9 +61,11 @@ class PickClass(CKernel):
 
     def L_op(self, inputs, outputs, output_gradients):
         values, indices = inputs
-        gradient, = output_gradients
-        return [place_classes(values, (indices, gradient)),
-                DisconnectedType()()]
+        (gradient,) = output_gradients
+        return [
+            place_classes(values, (indices, gradient)),
+            DisconnectedType()(),
+        ]
 
     def R_op(self, inputs, eval_points):
         if eval_points[0] is None:
@@ -80,22 +89,31 @@ class PlaceClasses(CKernel):
 
     def c_call(self, node, inputs, outputs):
         return 'place_classes<npy_%s>(%s, addends, &%s)' % (
-            node.outputs[0].dtype, inputs[0], outputs[0])
+            node.outputs[0].dtype,
+            inputs[0],
+            outputs[0],
+        )
 
     def c_code(self, node, name, inputs, outputs, sub):
-        addends = ['{%s, %s, lo_class<npy_%s>}' % (
-            indices, values, variable.dtype) for indices, values, variable in
-            zip(inputs[1::2], inputs[2::2], node.inputs[1::2])]
+        addends = [
+            '{%s, %s, lo_class<npy_%s>}' % (indices, values, variable.dtype)
+            for indices, values, variable in zip(
+                inputs[1::2], inputs[2::2], node.inputs[1::2]
+            )
+        ]
         return '{ const lo_addend addends[] = {%s}; %s }' % (
             ', '.join(addends + ['{NULL, NULL, NULL}']),
-            super().c_code(node, name, inputs, outputs, sub))
+            super().c_code(node, name, inputs, outputs, sub),
+        )
 
     def make_node(self, like, *pairs):
         like = rows.as_matrix(like)
         operands = [like]
         for indices, values in zip(pairs[::2], pairs[1::2]):
-            operands += [rows.as_classes(indices),
-                         T.cast(T.as_tensor_variable(values), like.dtype)]
+            operands += [
+                rows.as_classes(indices),
+                T.cast(T.as_tensor_variable(values), like.dtype),
+            ]
         return gof.Apply(self, operands, [like.type()])
 
     def perform(self, node, inputs, output_storage):
@@ -109,15 +127,18 @@ class PlaceClasses(CKernel):
         return [input_shapes[0]]
 
     def connection_pattern(self, node):
-        return [[False]] + [[position % 2 == 0]
-                            for position in range(1, len(node.inputs))]
+        return [[False]] + [
+            [position % 2 == 0] for position in range(1, len(node.inputs))
+        ]
 
     def L_op(self, inputs, outputs, output_gradients):
-        gradient, = output_gradients
+        (gradient,) = output_gradients
         result = [DisconnectedType()()]
         for indices in inputs[1::2]:
-            result += [DisconnectedType()(),
-                       pick_class_or_zero(gradient, indices)]
+            result += [
+                DisconnectedType()(),
+                pick_class_or_zero(gradient, indices),
+            ]
         return result
 
     def R_op(self, inputs, eval_points):
@@ -130,5 +151,6 @@ class PlaceClasses(CKernel):
 
 def place_classes(like, *pairs):
     """Zeros shaped `like`, with values at the classes that `pairs` name."""
-    return PlaceClasses()(like, *[operand for pair in pairs
-                                  for operand in pair])
+    return PlaceClasses()(
+        like, *[operand for pair in pairs for operand in pair]
+    )

@@ -10,9 +10,10 @@ import theano.tensor as T
 # ---------------------------------------------------------------------------
 # Views of tensors as rows
 
+
 def without(sequence, axis):
     """A shape or a pattern without one of its axes."""
-    return tuple(sequence[:axis]) + tuple(sequence[axis + 1:])
+    return tuple(sequence[:axis]) + tuple(sequence[axis + 1 :])
 
 
 def same_pattern(tensor, pattern):
@@ -32,7 +33,8 @@ def rows_of(tensor, axis):
     # The product rather than -1, which is ambiguous for empty batches.
     points = T.mul(*[tensor.shape[i] for i in others])
     return tensor.dimshuffle(others + (axis,)).reshape(
-        (points, tensor.shape[axis]), ndim=2)
+        (points, tensor.shape[axis]), ndim=2
+    )
 
 
 def points_of(values, tensor, axis):
@@ -56,8 +58,7 @@ def along_axis(kernel, tensor, axis):
     if tensor.ndim == 1:
         return result[0]
     order = without(range(tensor.ndim), axis) + (axis,)
-    moved = result.reshape([tensor.shape[i] for i in order],
-                           ndim=tensor.ndim)
+    moved = result.reshape([tensor.shape[i] for i in order], ndim=tensor.ndim)
     back = moved.dimshuffle([order.index(i) for i in range(tensor.ndim)])
     return same_pattern(back, tensor.broadcastable)
 
@@ -65,12 +66,14 @@ def along_axis(kernel, tensor, axis):
 # ---------------------------------------------------------------------------
 # Operands of kernels
 
+
 def as_matrix(values):
     """The first operand of a row-wise kernel: a matrix of floats."""
     values = T.as_tensor_variable(values)
     if values.ndim != 2 or values.dtype not in ('float32', 'float64'):
-        raise TypeError("expected a matrix of float32 or float64, got %s"
-                        % values.type)
+        raise TypeError(
+            "expected a matrix of float32 or float64, got %s" % values.type
+        )
     return values
 
 
@@ -78,8 +81,7 @@ def as_classes(indices):
     """The class index of each row: a vector of integers."""
     indices = T.as_tensor_variable(indices)
     if indices.ndim != 1 or indices.dtype not in T.discrete_dtypes:
-        raise TypeError("expected a vector of integers, got %s"
-                        % indices.type)
+        raise TypeError("expected a vector of integers, got %s" % indices.type)
     return indices
 
 
@@ -91,8 +93,10 @@ def vector_per_row(matrix, dtype):
 def check_length(values, indices):
     """Refuse class indices whose number is not that of the rows."""
     if len(indices) != len(values):
-        raise ValueError("got %d class indices for %d data points"
-                         % (len(indices), len(values)))
+        raise ValueError(
+            "got %d class indices for %d data points"
+            % (len(indices), len(values))
+        )
 
 
 def checked_classes(values, indices):
@@ -103,5 +107,6 @@ def checked_classes(values, indices):
         raise IndexError(
             "class index out of range: the smallest is %d, the largest is "
             "%d, the number of classes is %d"
-            % (indices.min(), indices.max(), classes))
+            % (indices.min(), indices.max(), classes)
+        )
     return indices.astype('int64')

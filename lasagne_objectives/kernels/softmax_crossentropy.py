@@ -25,7 +25,7 @@ def _log_probabilities(logits):
     with np.errstate(all='ignore'):
         top = logits.max(axis=1, keepdims=True)
         # Equal infinities differ by 0 here, not by NaN.
-        shifted = np.where(logits == top, 0., logits - top)
+        shifted = np.where(logits == top, 0.0, logits - top)
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
@@ -35,9 +35,10 @@ def _one_hot(indices, classes):
 
 def _check_dense(logits, targets):
     if targets.shape != logits.shape:
-        raise ValueError("targets of shape %s do not fit predictions of "
-                         "shape %s: they must be equal"
-                         % (targets.shape, logits.shape))
+        raise ValueError(
+            "targets of shape %s do not fit predictions of "
+            "shape %s: they must be equal" % (targets.shape, logits.shape)
+        )
 
 
 def _as_targets(targets, logits):
@@ -59,8 +60,14 @@ class _Kernel(CKernel):
         upstream = inputs[2] if len(inputs) > 2 else 'NULL'
         loss, gradient = self.c_results(['&' + name for name in outputs])
         return 'softmax_crossentropy%s(%s, %s, %s, %s, %s, %s)' % (
-            real_and_index(logits, targets), inputs[0], inputs[1], upstream,
-            loss, gradient, 'true' if self.inplace else 'false')
+            real_and_index(logits, targets),
+            inputs[0],
+            inputs[1],
+            upstream,
+            loss,
+            gradient,
+            'true' if self.inplace else 'false',
+        )
 
 
 class SoftmaxCrossentropy(_Kernel):
@@ -75,15 +82,17 @@ class SoftmaxCrossentropy(_Kernel):
 
     def make_node(self, logits, targets):
         logits = rows.as_matrix(logits)
-        return gof.Apply(self, [logits, _as_targets(targets, logits)],
-                         [rows.vector_per_row(logits, logits.dtype)])
+        return gof.Apply(
+            self,
+            [logits, _as_targets(targets, logits)],
+            [rows.vector_per_row(logits, logits.dtype)],
+        )
 
     def perform(self, node, inputs, output_storage):
         logits, targets = inputs
         if targets.ndim == 1:
             classes = rows.checked_classes(logits, targets)
-            loss = -_log_probabilities(logits)[np.arange(len(logits)),
-                                               classes]
+            loss = -_log_probabilities(logits)[np.arange(len(logits)), classes]
             # Only the target's row entry was read: a NaN may hide elsewhere,
             # but it has made the row's normaliser NaN as well.
         else:
@@ -100,13 +109,15 @@ class SoftmaxCrossentropy(_Kernel):
 
     def L_op(self, inputs, outputs, output_gradients):
         logits, targets = inputs
-        gradient, = output_gradients
+        (gradient,) = output_gradients
         if targets.ndim == 1:
             by_targets = DisconnectedType()()
         else:
             by_targets = gradient.dimshuffle(0, 'x') * -log_softmax(logits)
-        return [softmax_crossentropy_gradient(logits, targets, gradient),
-                by_targets]
+        return [
+            softmax_crossentropy_gradient(logits, targets, gradient),
+            by_targets,
+        ]
 
     def R_op(self, inputs, eval_points):
         logits, targets = inputs
@@ -153,14 +164,18 @@ class SoftmaxCrossentropyGradient(GradientKernel):
     def make_node(self, logits, targets, gradient):
         logits = rows.as_matrix(logits)
         gradient = T.cast(T.as_tensor_variable(gradient), logits.dtype)
-        return gof.Apply(self, [logits, _as_targets(targets, logits),
-                                gradient], [logits.type()])
+        return gof.Apply(
+            self,
+            [logits, _as_targets(targets, logits), gradient],
+            [logits.type()],
+        )
 
     def perform(self, node, inputs, output_storage):
         logits, targets, gradient = inputs
         if targets.ndim == 1:
-            dense = _one_hot(rows.checked_classes(logits, targets),
-                             logits.shape[1])
+            dense = _one_hot(
+                rows.checked_classes(logits, targets), logits.shape[1]
+            )
         else:
             _check_dense(logits, targets)
             dense = np.ascontiguousarray(targets, dtype='float64')
@@ -213,15 +228,19 @@ class SoftmaxCrossentropyWithGradient(GradientKernel):
         return tuple(results)
 
     def make_node(self, logits, targets, gradient):
-        parts = [softmax_crossentropy(logits, targets),
-                 softmax_crossentropy_gradient(logits, targets, gradient)]
-        return gof.Apply(self, parts[1].owner.inputs,
-                         [part.type() for part in parts])
+        parts = [
+            softmax_crossentropy(logits, targets),
+            softmax_crossentropy_gradient(logits, targets, gradient),
+        ]
+        return gof.Apply(
+            self, parts[1].owner.inputs, [part.type() for part in parts]
+        )
 
     def perform(self, node, inputs, output_storage):
         softmax_crossentropy.perform(node, inputs[:2], output_storage[:1])
         SoftmaxCrossentropyGradient(self.inplace).perform(
-            node, inputs, output_storage[1:])
+            node, inputs, output_storage[1:]
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1], input_shapes[0]]
@@ -240,22 +259,22 @@ class LogSoftmax(gof.Op):
         return gof.Apply(self, [logits], [logits.type()])
 
     def perform(self, node, inputs, output_storage):
-        logits, = inputs
+        (logits,) = inputs
         output_storage[0][0] = _log_probabilities(logits).astype(logits.dtype)
 
     def infer_shape(self, node, input_shapes):
         return input_shapes
 
     def L_op(self, inputs, outputs, output_gradients):
-        logits, = inputs
-        gradient, = output_gradients
+        (logits,) = inputs
+        (gradient,) = output_gradients
         # With the incoming gradient as targets, the cross-entropy is minus
         # its product with this Op's output: so is the derivative.
         ones = T.ones_like(logits[:, 0])
         return [-softmax_crossentropy_gradient(logits, gradient, ones)]
 
     def R_op(self, inputs, eval_points):
-        point, = eval_points
+        (point,) = eval_points
         if point is None:
             return [None]
         probabilities = T.nnet.softmax(inputs[0])

@@ -29,8 +29,9 @@ def _without_one(logits):
     others[points, largest] = -np.inf
     second = others.max(axis=1)
     exponentials = np.exp(logits - top[:, np.newaxis])
-    below = np.where(np.isneginf(others), 0.,
-                     np.exp(others - second[:, np.newaxis]))
+    below = np.where(
+        np.isneginf(others), 0.0, np.exp(others - second[:, np.newaxis])
+    )
     rest = exponentials.sum(axis=1, keepdims=True) - exponentials
     rest[points, largest] = below.sum(axis=1)
     shift = np.repeat(top[:, np.newaxis], logits.shape[1], axis=1)
@@ -52,7 +53,7 @@ class SoftmaxLogOdds(gof.Op):
         return gof.Apply(self, [logits], [logits.type()])
 
     def perform(self, node, inputs, output_storage):
-        logits, = inputs
+        (logits,) = inputs
         wide = logits.astype('float64')
         if wide.size:
             with np.errstate(all='ignore'):
@@ -67,8 +68,8 @@ class SoftmaxLogOdds(gof.Op):
         return [softmax_log_odds_gradient(inputs[0], output_gradients[0])]
 
     def R_op(self, inputs, eval_points):
-        logits, = inputs
-        point, = eval_points
+        (logits,) = inputs
+        (point,) = eval_points
         if point is None:
             return [None]
         weights = _weights_of_others(logits)
@@ -86,8 +87,9 @@ def _weights_of_others(logits):
     classes = T.arange(logits.shape[1])
     other = T.neq(classes.dimshuffle(0, 'x'), classes)
     log_odds = softmax_log_odds(logits)
-    exponents = (logits.dimshuffle(0, 'x', 1) +
-                 (log_odds - logits).dimshuffle(0, 1, 'x'))
+    exponents = logits.dimshuffle(0, 'x', 1) + (log_odds - logits).dimshuffle(
+        0, 1, 'x'
+    )
     # Not a product with `other`: exponents of the rest may be infinite.
     return T.exp(T.switch(other, exponents, -np.inf))
 
@@ -109,16 +111,19 @@ class SoftmaxLogOddsGradient(gof.Op):
             points = np.arange(len(logits))
             with np.errstate(all='ignore'):
                 _, exponentials, rest, largest, below = _without_one(
-                    logits.astype('float64'))
+                    logits.astype('float64')
+                )
                 shares = result / rest
                 of_largest = shares[points, largest]
                 shares[points, largest] = 0
                 # What the other classes' log-odds lose to class k, the one
                 # of the largest logit apart: its sum has its own shift.
-                lost = exponentials * (shares.sum(axis=1, keepdims=True) -
-                                       shares)
+                lost = exponentials * (
+                    shares.sum(axis=1, keepdims=True) - shares
+                )
                 result -= lost + np.where(
-                    below == 0, 0., below * of_largest[:, np.newaxis])
+                    below == 0, 0.0, below * of_largest[:, np.newaxis]
+                )
         output_storage[0][0] = result.astype(logits.dtype)
 
     def infer_shape(self, node, input_shapes):
@@ -127,8 +132,9 @@ class SoftmaxLogOddsGradient(gof.Op):
     def _formula(self, logits, gradient):
         """The same in Theano's own Ops, to be differentiated again."""
         weights = _weights_of_others(logits)
-        return gradient - (weights * gradient.dimshuffle(0, 1, 'x')
-                           ).sum(axis=1)
+        return gradient - (weights * gradient.dimshuffle(0, 1, 'x')).sum(
+            axis=1
+        )
 
     def L_op(self, inputs, outputs, output_gradients):
         return pull_back(self._formula, inputs, output_gradients[0])

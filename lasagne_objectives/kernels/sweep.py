@@ -34,7 +34,8 @@ def composite(inputs, outputs):
         if variable not in scalars:
             node = variable.owner
             scalars[variable] = _expanded(
-                node.op.scalar_op, [scalar_of(v) for v in node.inputs])
+                node.op.scalar_op, [scalar_of(v) for v in node.inputs]
+            )
         return scalars[variable]
 
     results = [scalar_of(v) for v in outputs]
@@ -48,8 +49,9 @@ def _expanded(scalar_op, inputs):
     values = dict(zip(scalar_op.fgraph.inputs, inputs))
     for node in scalar_op.fgraph.toposort():
         # The constants belong to the graph that they are in: take copies.
-        arguments = [values[v] if v in values else v.clone()
-                     for v in node.inputs]
+        arguments = [
+            values[v] if v in values else v.clone() for v in node.inputs
+        ]
         values[node.outputs[0]] = _vectorised(node.op)(*arguments)
     return values[scalar_op.fgraph.outputs[0]]
 
@@ -62,8 +64,9 @@ def _vectorised(scalar_op):
 
 def _in_numpy(scalar_op, arrays):
     """Apply a scalar Op to whole arrays, as ``Elemwise`` does in Python."""
-    node = Elemwise(scalar_op)(*[T.as_tensor_variable(array)
-                                 for array in arrays]).owner
+    node = Elemwise(scalar_op)(
+        *[T.as_tensor_variable(array) for array in arrays]
+    ).owner
     node.op.prepare_node(node, None, None, 'py')
     storage = [None]
     with np.errstate(all='ignore'):
@@ -91,30 +94,35 @@ class Sweep(CKernel):
         self.sums = sums
 
     def make_node(self, *inputs):
-        pattern = [all(bits) for bits in
-                   zip(*[v.broadcastable for v in inputs])]
+        pattern = [
+            all(bits) for bits in zip(*[v.broadcastable for v in inputs])
+        ]
         outputs = [T.TensorType(dtype, [])() for dtype in self.sums]
-        outputs += [T.TensorType(v.dtype, pattern)()
-                    for v in self.scalar_op.outputs[len(self.sums):]]
+        outputs += [
+            T.TensorType(v.dtype, pattern)()
+            for v in self.scalar_op.outputs[len(self.sums) :]
+        ]
         return gof.Apply(self, list(inputs), outputs)
 
     def perform(self, node, inputs, output_storage):
         fgraph = self.scalar_op.fgraph
         values = dict(zip(fgraph.inputs, inputs))
         for inner in fgraph.toposort():
-            values[inner.outputs[0]] = _in_numpy(inner.op, [
-                values[v] if v in values else v.data for v in inner.inputs])
+            values[inner.outputs[0]] = _in_numpy(
+                inner.op,
+                [values[v] if v in values else v.data for v in inner.inputs],
+            )
         for position, storage in enumerate(output_storage):
             result = values[fgraph.outputs[position]]
             if position < len(self.sums):
                 result = result.sum(dtype='float64')
-            storage[0] = np.asarray(result,
-                                    dtype=node.outputs[position].dtype)
+            storage[0] = np.asarray(result, dtype=node.outputs[position].dtype)
 
     def infer_shape(self, node, input_shapes):
         full = input_shapes[_full_input(node)]
-        return [()] * len(self.sums) + [full] * (len(node.outputs) -
-                                                 len(self.sums))
+        return [()] * len(self.sums) + [full] * (
+            len(node.outputs) - len(self.sums)
+        )
 
     def c_support_code(self):
         codes = [super().c_support_code()]
@@ -137,9 +145,16 @@ class Sweep(CKernel):
             %s
             if (failed) { %s }
         }
-        """ % (', '.join(inputs), ', '.join(outputs), name,
-               ' '.join('%s = outputs[%d];' % (output, i)
-                        for i, output in enumerate(outputs)), sub['fail'])
+        """ % (
+            ', '.join(inputs),
+            ', '.join(outputs),
+            name,
+            ' '.join(
+                '%s = outputs[%d];' % (output, i)
+                for i, output in enumerate(outputs)
+            ),
+            sub['fail'],
+        )
 
     def c_code_cache_version_apply(self, node):
         version = self.scalar_op.c_code_cache_version()
@@ -148,8 +163,9 @@ class Sweep(CKernel):
 
 def _pattern(node):
     """The broadcast pattern of all inputs together."""
-    return tuple(all(bits) for bits in
-                 zip(*[v.broadcastable for v in node.inputs]))
+    return tuple(
+        all(bits) for bits in zip(*[v.broadcastable for v in node.inputs])
+    )
 
 
 def _full_input(node):
@@ -171,30 +187,42 @@ def _c_type(variable):
 
 def _loop(op, node, name, unit):
     """The loop over elements, for inputs of their own or of any steps."""
-    stored = op.scalar_op.outputs[len(op.sums):]
+    stored = op.scalar_op.outputs[len(op.sums) :]
     pattern = _pattern(node)
     declarations, reads = [], []
     for i, v in enumerate(node.inputs):
         kind = _c_type(v)
         if not unit:
-            reads.append('const %s x%d = *(const %s *)(from[%d] + k * '
-                         'steps[%d]);' % (kind, i, kind, i, i))
-        elif _kind(v, pattern) == 's' or (v.broadcastable[-1] and
-                                          not pattern[-1]):
+            reads.append(
+                'const %s x%d = *(const %s *)(from[%d] + k * '
+                'steps[%d]);' % (kind, i, kind, i, i)
+            )
+        elif _kind(v, pattern) == 's' or (
+            v.broadcastable[-1] and not pattern[-1]
+        ):
             # Constant along the loop.
-            declarations.append('const %s x%d = *(const %s *)from[%d];'
-                                % (kind, i, kind, i))
+            declarations.append(
+                'const %s x%d = *(const %s *)from[%d];' % (kind, i, kind, i)
+            )
         else:
-            declarations.append('const %s *__restrict__ p%d = (const %s *)'
-                                'from[%d];' % (kind, i, kind, i))
+            declarations.append(
+                'const %s *__restrict__ p%d = (const %s *)'
+                'from[%d];' % (kind, i, kind, i)
+            )
             reads.append('const %s x%d = p%d[k];' % (kind, i, i))
     for o, v in enumerate(stored):
-        declarations.append('%s *__restrict__ q%d = (%s *)to[%d];'
-                            % (_c_type(v), o, _c_type(v), o))
+        declarations.append(
+            '%s *__restrict__ q%d = (%s *)to[%d];'
+            % (_c_type(v), o, _c_type(v), o)
+        )
     results = ['y%d' % i for i in range(len(node.outputs))]
     element = op.scalar_op.c_code(
-        node, name + '_element', ['x%d' % i for i in range(len(node.inputs))],
-        results, dict(fail='', id='element'))
+        node,
+        name + '_element',
+        ['x%d' % i for i in range(len(node.inputs))],
+        results,
+        dict(fail='', id='element'),
+    )
     types = [_c_type(v) for v in op.scalar_op.outputs]
     parts = ['part%d' % s for s in range(len(op.sums))]
     return """
@@ -213,26 +241,35 @@ def _loop(op, node, name, unit):
         }
     """ % dict(
         declarations='\n'.join(declarations),
-        begin=' '.join('%s %s = 0;' % (kind, part)
-                       for kind, part in zip(types, parts)),
-        pragma='#pragma omp simd' + (
-            ' reduction(+:%s)' % ','.join(parts) if parts else ''),
+        begin=' '.join(
+            '%s %s = 0;' % (kind, part) for kind, part in zip(types, parts)
+        ),
+        pragma='#pragma omp simd'
+        + (' reduction(+:%s)' % ','.join(parts) if parts else ''),
         reads='\n'.join(reads),
         results=' '.join('%s %s;' % pair for pair in zip(types, results)),
         element=element,
-        keep=' '.join(['%s += %s;' % pair for pair in zip(parts, results)] +
-                      ['q%d[k] = %s;' % (o, result) for o, result in
-                       enumerate(results[len(parts):])]),
-        end=' '.join('sums[%d] += %s;' % (s, part)
-                     for s, part in enumerate(parts)))
+        keep=' '.join(
+            ['%s += %s;' % pair for pair in zip(parts, results)]
+            + [
+                'q%d[k] = %s;' % (o, result)
+                for o, result in enumerate(results[len(parts) :])
+            ]
+        ),
+        end=' '.join(
+            'sums[%d] += %s;' % (s, part) for s, part in enumerate(parts)
+        ),
+    )
 
 
 def _body(op, node, name):
     """The struct that the frame in sweep.c is instantiated with."""
     pattern = _pattern(node)
-    arguments = ('const char *const *from, const npy_intp *steps, npy_intp '
-                 'n, double *sums, char *const *to')
-    stored = op.scalar_op.outputs[len(op.sums):]
+    arguments = (
+        'const char *const *from, const npy_intp *steps, npy_intp '
+        'n, double *sums, char *const *to'
+    )
+    stored = op.scalar_op.outputs[len(op.sums) :]
     return """
     struct body_%(name)s {
         enum { inputs = %(inputs)d, sums = %(sums)d, outputs = %(outputs)d,
@@ -263,15 +300,22 @@ def _body(op, node, name):
         }
     };
     """ % dict(
-        name=name, inputs=len(node.inputs), sums=len(op.sums),
-        outputs=len(stored), ndim=len(pattern), full=_full_input(node),
+        name=name,
+        inputs=len(node.inputs),
+        sums=len(op.sums),
+        outputs=len(stored),
+        ndim=len(pattern),
+        full=_full_input(node),
         bits=', '.join(
             # An axis of length 1 everywhere is not broadcast along.
             'true' if one and not everywhere else 'false'
             for v in node.inputs
-            for one, everywhere in zip(v.broadcastable, pattern)),
+            for one, everywhere in zip(v.broadcastable, pattern)
+        ),
         kind=''.join(_kind(v, pattern) for v in node.inputs),
         types=''.join('NPY_%s, ' % v.dtype.upper() for v in stored),
         sum_types=''.join('NPY_%s, ' % dtype.upper() for dtype in op.sums),
-        arguments=arguments, unit=_loop(op, node, name, unit=True),
-        run=_loop(op, node, name, unit=False))
+        arguments=arguments,
+        unit=_loop(op, node, name, unit=True),
+        run=_loop(op, node, name, unit=False),
+    )

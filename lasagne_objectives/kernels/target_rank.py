@@ -23,12 +23,16 @@ class TargetRank(CKernel):
 
     def c_call(self, node, inputs, outputs):
         return 'target_rank%s(%s, %s, &%s)' % (
-            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs))
+            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs)
+        )
 
     def make_node(self, values, indices):
         values = rows.as_matrix(values)
-        return gof.Apply(self, [values, rows.as_classes(indices)],
-                         [rows.vector_per_row(values, 'int64')])
+        return gof.Apply(
+            self,
+            [values, rows.as_classes(indices)],
+            [rows.vector_per_row(values, 'int64')],
+        )
 
     def perform(self, node, inputs, output_storage):
         values, indices = inputs
@@ -39,8 +43,9 @@ class TargetRank(CKernel):
         rank = np.full(len(values), NEVER)
         if classes:
             score = np.take_along_axis(values, targets, axis=1)
-            before = (values > score) | ((values == score) &
-                                         (np.arange(classes) < targets))
+            before = (values > score) | (
+                (values == score) & (np.arange(classes) < targets)
+            )
             valid &= ~np.isnan(values).any(axis=1)
             rank = np.where(valid, before.sum(axis=1), rank)
         output_storage[0][0] = rank

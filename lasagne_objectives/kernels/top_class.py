@@ -16,11 +16,12 @@ class TopClass(gof.Op):
 
     def make_node(self, values):
         values = rows.as_matrix(values)
-        return gof.Apply(self, [values],
-                         [rows.vector_per_row(values, 'int64')])
+        return gof.Apply(
+            self, [values], [rows.vector_per_row(values, 'int64')]
+        )
 
     def perform(self, node, inputs, output_storage):
-        values, = inputs
+        (values,) = inputs
         # NaN counts as the largest: where it is one, it is what was found.
         tops = values.argmax(axis=1)
         unordered = np.isnan(values[np.arange(len(values)), tops])

@@ -16,8 +16,10 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 PACKAGE = os.path.dirname(FOLDER)
 
 # Imports that need install(), besides those inside of Lasagne.
-SHIMS = ['theano.scan_module.scan_perform_ext',
-         'theano.tensor.signal.downsample']
+SHIMS = [
+    'theano.scan_module.scan_perform_ext',
+    'theano.tensor.signal.downsample',
+]
 
 
 class StartupFinder:
@@ -38,8 +40,9 @@ class StartupFinder:
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
         if name == 'theano':
             self.prepare_theano()
-        elif not self.installed and (name in SHIMS or
-                                     name.startswith('lasagne.')):
+        elif not self.installed and (
+            name in SHIMS or name.startswith('lasagne.')
+        ):
             return self.install(name)
         return None
 
@@ -57,6 +60,7 @@ class StartupFinder:
         """Install everything, then find the module that was asked for."""
         self.installed = True
         import lasagne_objectives
+
         lasagne_objectives.install()
         spec = importlib.util.find_spec(name)
         if spec is None:
@@ -71,12 +75,16 @@ class StartupFinder:
             replacement = sys.modules['lasagne_objectives.replacement']
             shims, replaced, added = replacement.summary()
             provided = provided + shims
-        parts = [('provided', provided),
-                 ('replaced in lasagne.objectives', replaced or ['nothing']),
-                 ('added', added)]
+        parts = [
+            ('provided', provided),
+            ('replaced in lasagne.objectives', replaced or ['nothing']),
+            ('added', added),
+        ]
         return 'lasagne_objectives: ' + '; '.join(
-            '%s: %s' % (part, ', '.join(names)) for part, names in parts
-            if names)
+            '%s: %s' % (part, ', '.join(names))
+            for part, names in parts
+            if names
+        )
 
 
 def report_at_exit(finder):

@@ -2,6 +2,7 @@
 
 No graphics card is needed for that: NVRTC is a library, and comes from PyPI as a package.
 """
+
 import ctypes
 import glob
 import os
@@ -24,7 +25,7 @@ def cluda_header():
     """The file cluda.h of libgpuarray for CUDA. The library carries its text; there are two, that for OpenCL has no __global__."""
     with open(glob.glob('/usr/lib/libgpuarray.so*')[0], 'rb') as file:
         texts = [text for text in file.read().split(b'\0') if b'#define CLUDA_H' in text]
-    text, = [text for text in texts if b'__global__' in text]
+    (text,) = [text for text in texts if b'__global__' in text]
     return text
 
 
@@ -33,7 +34,7 @@ class Nvrtc(object):
 
     def __init__(self):
         folder = sysconfig.get_paths()['purelib']
-        path, = [path for path in glob.glob(os.path.join(folder, 'nvidia', 'cuda_nvrtc', 'lib', 'libnvrtc.so*')) if 'alt' not in path]
+        (path,) = [path for path in glob.glob(os.path.join(folder, 'nvidia', 'cuda_nvrtc', 'lib', 'libnvrtc.so*')) if 'alt' not in path]
         self.library = ctypes.CDLL(path)
 
     def __call__(self, function, *arguments):
@@ -43,8 +44,18 @@ class Nvrtc(object):
         """None, or what the compiler says against a program. As libgpuarray does it: one header, one option."""
         program = ctypes.c_void_p()
         header = ctypes.c_char_p(cluda_header())
-        assert self('CreateProgram', ctypes.byref(program), source.encode(), None, 1, ctypes.byref(header),
-                    ctypes.byref(ctypes.c_char_p(b'cluda.h'))) == 0
+        assert (
+            self(
+                'CreateProgram',
+                ctypes.byref(program),
+                source.encode(),
+                None,
+                1,
+                ctypes.byref(header),
+                ctypes.byref(ctypes.c_char_p(b'cluda.h')),
+            )
+            == 0
+        )
         option = ctypes.c_char_p(b'-arch=' + architecture.encode())
         failed = self('CompileProgram', program, 1, ctypes.byref(option))
         size = ctypes.c_size_t()
@@ -71,24 +82,34 @@ def vector(dtype):
 def softmax_nodes(dtype, targets):
     working = 'float32' if dtype == 'float16' else dtype
     z, g = matrix(dtype), vector(working)
-    return [ops.GpuSoftmaxCrossentropy().make_node(z, targets), ops.GpuSoftmaxCrossentropyGradient().make_node(z, targets, g),
-            ops.GpuSoftmaxCrossentropyWithGradient().make_node(z, targets, g)]
+    return [
+        ops.GpuSoftmaxCrossentropy().make_node(z, targets),
+        ops.GpuSoftmaxCrossentropyGradient().make_node(z, targets, g),
+        ops.GpuSoftmaxCrossentropyWithGradient().make_node(z, targets, g),
+    ]
 
 
 def nodes_of_indices(dtype, index):
     """A node of every kernel that takes class indices."""
     z, i, g = matrix(dtype), vector(index), vector('float32' if dtype == 'float16' else dtype)
     return softmax_nodes(dtype, i) + [
-        ops.GpuClassMargin().make_node(z, i), ops.GpuTargetRank().make_node(z, i), ops.GpuPickClass(True).make_node(z, i),
-        ops.GpuPickClass(False).make_node(z, i), ops.GpuPlaceClasses().make_node(z, i, g),
-        ops.GpuPlaceClasses().make_node(z, i, g, vector('int64'), g)]
+        ops.GpuClassMargin().make_node(z, i),
+        ops.GpuTargetRank().make_node(z, i),
+        ops.GpuPickClass(True).make_node(z, i),
+        ops.GpuPickClass(False).make_node(z, i),
+        ops.GpuPlaceClasses().make_node(z, i, g),
+        ops.GpuPlaceClasses().make_node(z, i, g, vector('int64'), g),
+    ]
 
 
 def other_nodes(dtype):
     z = matrix(dtype)
     return [node for targets in FLOATS for node in softmax_nodes(dtype, matrix(targets))] + [
-        ops.GpuTopClass().make_node(z), ops.GpuLogSoftmax().make_node(z), ops.GpuSoftmaxLogOdds().make_node(z),
-        ops.GpuSoftmaxLogOddsGradient().make_node(z, z)]
+        ops.GpuTopClass().make_node(z),
+        ops.GpuLogSoftmax().make_node(z),
+        ops.GpuSoftmaxLogOdds().make_node(z),
+        ops.GpuSoftmaxLogOddsGradient().make_node(z, z),
+    ]
 
 
 def assert_compile(nvrtc, nodes, architecture):
@@ -124,6 +145,7 @@ def test_other_kernels(nvrtc, dtype, architecture):
 
 # Element-wise kernels, which Theano and libgpuarray make from the same C code as for the CPU -------------------------------------
 
+
 def elementwise_source(op, dtype):
     """A kernel of the form that libgpuarray gives an element-wise Op, around what Theano's GpuElemwise passes it."""
     inputs = [matrix(dtype) for _ in range(op.nin)]
@@ -132,8 +154,11 @@ def elementwise_source(op, dtype):
     working = gpuarray.dtype_to_ctype('float32' if dtype == 'float16' else dtype)
     names = ['i%d' % k for k in range(op.nin)] + ['o0']
     parameters = ', '.join('GLOBAL_MEM %s *p_%s' % (working, n) for n in names)
-    return '\n'.join(['#include "cluda.h"', support, 'KERNEL void elem(%s) {' % parameters]
-                     + ['%s %s = p_%s[LID_0];' % (working, n, n) for n in names] + [code, 'p_o0[LID_0] = o0;', '}'])
+    return '\n'.join(
+        ['#include "cluda.h"', support, 'KERNEL void elem(%s) {' % parameters]
+        + ['%s %s = p_%s[LID_0];' % (working, n, n) for n in names]
+        + [code, 'p_o0[LID_0] = o0;', '}']
+    )
 
 
 @every_architecture

@@ -2,6 +2,7 @@
 
 On OpenCL the functions are compiled and run. For CUDA the graphs are rewritten as they would be there, for a context that says it is CUDA.
 """
+
 import contextlib
 
 import lasagne_objectives as lo
@@ -39,10 +40,10 @@ def targets_of(kind, shape, axis):
     rng, axis = random(kind, shape), axis % len(shape)
     if kind in DENSE:
         # One-hot, so that they serve every objective.
-        classes = rng.randint(0, shape[axis], shape[:axis] + shape[axis + 1:])
+        classes = rng.randint(0, shape[axis], shape[:axis] + shape[axis + 1 :])
         one_hot = np.moveaxis(np.eye(shape[axis])[classes], -1, axis)
         return shared(one_hot.astype(kind))
-    classes = rng.randint(0, shape[axis], shape[:axis] + shape[axis + 1:])
+    classes = rng.randint(0, shape[axis], shape[:axis] + shape[axis + 1 :])
     if kind in INDICES[:3]:
         return shared(classes.astype(kind)) if classes.ndim else theano.shared(classes.astype(kind))
     labels = classes.astype('float32')
@@ -60,7 +61,8 @@ CATEGORICAL = {
     'cross-entropy': lambda z, t, axis: lo.categorical_crossentropy(T.sqr(z), t, axis=axis),
     'hinge': lambda z, t, axis: lo.multiclass_hinge_loss(z, t, axis=axis),
     'top 1': lambda z, t, axis: lo.categorical_accuracy(z, t, axis=axis),
-    'top 5': lambda z, t, axis: lo.categorical_accuracy(softmax(z, axis), t, top_k=5, axis=axis)}
+    'top 5': lambda z, t, axis: lo.categorical_accuracy(softmax(z, axis), t, top_k=5, axis=axis),
+}
 ELEMENTWISE = {
     'binary cross-entropy of a sigmoid': lambda z, t: lo.binary_crossentropy(T.nnet.sigmoid(z), t),
     'binary cross-entropy of a softmax': lambda z, t: lo.binary_crossentropy(T.nnet.softmax(z), t),
@@ -71,7 +73,8 @@ ELEMENTWISE = {
     'hinge of a sigmoid': lambda z, t: lo.binary_hinge_loss(T.nnet.sigmoid(z), t, log_odds=False),
     'hinge of a softmax': lambda z, t: lo.binary_hinge_loss(T.nnet.softmax(z), t, log_odds=False),
     'hinge of probabilities': lambda z, t: lo.binary_hinge_loss(T.sqr(z), t, log_odds=False),
-    'accuracy': lo.binary_accuracy}
+    'accuracy': lo.binary_accuracy,
+}
 
 
 def with_gradient(loss, z):
@@ -82,12 +85,12 @@ def with_gradient(loss, z):
 
 def categorical(name, kind, layout, dtype='float32'):
     shape, axis = LAYOUTS[layout]
-    z = shared((random(name, kind).rand(*shape) * .9 + .05).astype(dtype))
+    z = shared((random(name, kind).rand(*shape) * 0.9 + 0.05).astype(dtype))
     return with_gradient(CATEGORICAL[name](z, targets_of(kind, shape, axis), axis), z)
 
 
 def elementwise(name, kind, dtype='float32'):
-    z = shared((random(name, kind).rand(6, 5) * .9 + .05).astype(dtype))
+    z = shared((random(name, kind).rand(6, 5) * 0.9 + 0.05).astype(dtype))
     return with_gradient(ELEMENTWISE[name](z, shared(random(kind).randint(0, 2, (6, 5)).astype(kind))), z)
 
 
@@ -99,6 +102,7 @@ def aggregated(mode, weighted, shape, weights, dtype='float32'):
 
 
 # What is asked of every graph ---------------------------------------------------------------------------------------------------
+
 
 def on_gpu(outputs):
     """The outputs left where they are: what becomes of a result is the caller's business."""
@@ -118,7 +122,8 @@ class Rewritten(object):
 
 # Constants are folded by running compiled code.
 REWRITES = theano.compile.mode.get_mode('FAST_RUN').excluding(
-    'topo_constant_folding', 'constant_folding', 'gpua_constant_folding', 'constant_folding_for_scan2')
+    'topo_constant_folding', 'constant_folding', 'gpua_constant_folding', 'constant_folding_for_scan2'
+)
 
 
 def assert_stays(function):
@@ -132,12 +137,17 @@ def assert_stays_and_agrees(outputs):
     expected = theano.function([], outputs, mode=mode_of('no optimizer'))()
     for got, wanted in zip(function(), expected):
         assert got.dtype == wanted.dtype
-        np.testing.assert_allclose(np.asarray(got).astype('float64'), wanted.astype('float64'),
-                                   rtol=8 * np.finfo('float32' if wanted.dtype == bool else wanted.dtype).eps, atol=1e-6)
+        np.testing.assert_allclose(
+            np.asarray(got).astype('float64'),
+            wanted.astype('float64'),
+            rtol=8 * np.finfo('float32' if wanted.dtype == bool else wanted.dtype).eps,
+            atol=1e-6,
+        )
 
 
 class StandIn(object):
     """The context of the OpenCL device, which says that it is CUDA."""
+
     kind = b'cuda'
 
     def __init__(self, context):
@@ -150,8 +160,10 @@ class StandIn(object):
 @contextlib.contextmanager
 def cuda():
     """Within it, Theano's rewrites take the device for CUDA."""
+
     def stand_in(name):
         return StandIn(theano.gpuarray.get_context(name))
+
     with pytest.MonkeyPatch.context() as patch:
         for module in basic_ops, elemwise, nnet, opt, reduction, subtensor:
             patch.setattr(module, 'get_context', stand_in, raising=False)
@@ -169,6 +181,7 @@ every_backend = pytest.mark.parametrize('backend', BACKENDS)
 
 
 # The tests ------------------------------------------------------------------------------------------------------------------------
+
 
 def test_the_stand_in_is_taken_for_cuda():
     largest = shared(np.ones((3, 2), 'float32')).max(axis=1)
@@ -212,12 +225,18 @@ def test_aggregate(shape, weights, backend):
 @pytest.mark.parametrize('dtype', ['float16', 'float64'])
 @pytest.mark.parametrize('kind', ['int32', 'float32'])
 def test_other_floats(kind, dtype, backend):
-    assert_rewritten_to_stay(together([categorical(name, kind, 'rows', dtype) for name in CATEGORICAL] +
-                                      [elementwise(name, kind, dtype) for name in ELEMENTWISE]), backend)
+    assert_rewritten_to_stay(
+        together(
+            [categorical(name, kind, 'rows', dtype) for name in CATEGORICAL] + [elementwise(name, kind, dtype) for name in ELEMENTWISE]
+        ),
+        backend,
+    )
 
 
-@pytest.mark.parametrize('kind, layout', [(kind, 'rows') for kind in INDICES + DENSE] + [
-    ('int32', 'pixels'), ('float32', 'pixels'), ('int32', 'columns'), ('int32', 'single')])
+@pytest.mark.parametrize(
+    'kind, layout',
+    [(kind, 'rows') for kind in INDICES + DENSE] + [('int32', 'pixels'), ('float32', 'pixels'), ('int32', 'columns'), ('int32', 'single')],
+)
 def test_categorical_in_fact(kind, layout):
     assert_stays_and_agrees(together(categorical(name, kind, layout) for name in CATEGORICAL))
 
@@ -234,5 +253,8 @@ def test_aggregate_in_fact(weights):
 
 @pytest.mark.parametrize('dtype', ['float16', 'float64'])
 def test_other_floats_in_fact(dtype):
-    assert_stays_and_agrees(together([categorical(name, 'int32', 'rows', dtype) for name in CATEGORICAL] +
-                                     [elementwise(name, dtype, dtype) for name in ELEMENTWISE]))
+    assert_stays_and_agrees(
+        together(
+            [categorical(name, 'int32', 'rows', dtype) for name in CATEGORICAL] + [elementwise(name, dtype, dtype) for name in ELEMENTWISE]
+        )
+    )

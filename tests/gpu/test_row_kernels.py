@@ -1,4 +1,5 @@
 """The kernels of rows on the GPU against their NumPy forms, and what is promised of them there."""
+
 import lasagne_objectives as lo
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ VIEWS = {
     'transposed': (lambda a: np.ascontiguousarray(a.T), lambda v: v.T),
     'backwards': (lambda a: np.ascontiguousarray(a[::-1, ::-1]), lambda v: v[::-1, ::-1]),
     'every other column': (lambda a: np.repeat(a, 2, axis=1), lambda v: v[:, ::2]),
-    'every other row': (lambda a: np.repeat(a, 2, axis=0), lambda v: v[::2])}
+    'every other row': (lambda a: np.repeat(a, 2, axis=0), lambda v: v[::2]),
+}
 
 
 def kernels_of(z, indices, soft, gradient):
     return row_kernels(z, indices, soft, gradient) + [
-        softmax_crossentropy.log_softmax(z), softmax_log_odds.softmax_log_odds(z),
-        softmax_log_odds.softmax_log_odds_gradient(z, soft)]
+        softmax_crossentropy.log_softmax(z),
+        softmax_log_odds.softmax_log_odds(z),
+        softmax_log_odds.softmax_log_odds_gradient(z, soft),
+    ]
 
 
 class Functions(dict):
@@ -71,13 +75,16 @@ def test_agree_with_numpy(dtype, view, shape):
         assert_agree(result, wanted, dtype, roundings=64)
 
 
-@pytest.mark.parametrize('dtype, beyond', [('int8', -1), ('int64', 2 ** 40), ('uint8', 255), ('uint64', 2 ** 64 - 1)])
+@pytest.mark.parametrize('dtype, beyond', [('int8', -1), ('int64', 2**40), ('uint8', 255), ('uint64', 2**64 - 1)])
 def test_an_index_that_names_no_class_makes_nan_of_its_row_and_no_other(dtype, beyond):
     z, i = theano.shared(np.ones((1, 1), 'float32')), theano.shared(np.zeros(1, dtype))
     top_k = T.lscalar()
     outputs = []
-    for loss in (lo.categorical_crossentropy(T.nnet.softmax(z), i), lo.categorical_crossentropy(T.exp(z), i),
-                 lo.multiclass_hinge_loss(z, i)):
+    for loss in (
+        lo.categorical_crossentropy(T.nnet.softmax(z), i),
+        lo.categorical_crossentropy(T.exp(z), i),
+        lo.multiclass_hinge_loss(z, i),
+    ):
         outputs += [loss, theano.grad(loss.mean(), z)]
     function = theano.function([top_k], outputs + [lo.categorical_accuracy(z, i, top_k=top_k)])
     bad = np.arange(8) % 3 == 1
@@ -102,7 +109,9 @@ def merged(mode, dtype='float32', weight=lambda rows: rows.mean()):
 def test_value_and_gradient_are_one_kernel():
     assert [name for name in names(merged(COMPILED)) if 'Softmax' in name] == ['GpuSoftmaxCrossentropyWithGradient']
     assert sorted(name for name in names(merged(UNMERGED)) if 'Softmax' in name) == [
-        'GpuSoftmaxCrossentropy', 'GpuSoftmaxCrossentropyGradient']
+        'GpuSoftmaxCrossentropy',
+        'GpuSoftmaxCrossentropyGradient',
+    ]
 
 
 def test_a_gradient_weighted_by_the_loss_is_another_kernel():
@@ -111,11 +120,16 @@ def test_a_gradient_weighted_by_the_loss_is_another_kernel():
 
 def test_float16_is_read_and_written_by_the_kernels():
     function = merged(COMPILED, 'float16')
-    node, = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
+    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
     assert [variable.dtype for variable in node.inputs + node.outputs] == ['float16', 'int64', 'float32', 'float32', 'float16']
     separate = merged(UNMERGED, 'float16')
-    assert {variable.dtype for node in separate.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)
-            for variable in node.inputs if variable.ndim == 2} == {'float32'}
+    assert {
+        variable.dtype
+        for node in separate.maker.fgraph.toposort()
+        if isinstance(node.op, ops.RowKernel)
+        for variable in node.inputs
+        if variable.ndim == 2
+    } == {'float32'}
     for got, expected in zip(function(), separate()):
         np.testing.assert_allclose(np.asarray(got), np.asarray(expected), rtol=2e-3)
 
@@ -126,27 +140,37 @@ def test_float16_is_kept_from_where_its_float32_is_wanted_too():
     wide = T.cast(z, 'float32')
     gradient = softmax_crossentropy.softmax_crossentropy_gradient(wide, t, np.ones(4, 'float32'))
     function = theano.function([], [gradient.transfer(None), T.cast(gradient, 'float16').transfer(None)])
-    node, = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
+    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
     assert node.outputs[0].dtype == 'float32'
 
 
 @pytest.mark.parametrize('axis', [None, 0, 1])
 def test_sums_of_float16(axis):
     """Of which Theano has none on OpenCL. They accumulate in float32."""
-    x = theano.shared(np.full((3, 5000), .25, 'float16'))
+    x = theano.shared(np.full((3, 5000), 0.25, 'float16'))
     function = theano.function([], x.sum(axis=axis))
     assert 'GpuCAReduceCPY' in names(function)
     result = np.asarray(function())
     assert result.dtype == 'float16'
-    np.testing.assert_array_equal(result, np.full((3, 5000), .25).sum(axis=axis).astype('float16'))
+    np.testing.assert_array_equal(result, np.full((3, 5000), 0.25).sum(axis=axis).astype('float16'))
 
 
-@pytest.mark.parametrize('shape, indices, soft, gradient', [
-    ((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))], ids=str)
+@pytest.mark.parametrize(
+    'shape, indices, soft, gradient',
+    [((4, 3), (5,), (4, 3), (4,)), ((4, 3), (4,), (4, 2), (4,)), ((4, 3), (4,), (3, 3), (4,)), ((4, 3), (4,), (4, 3), (5,))],
+    ids=str,
+)
 def test_shapes_that_differ_are_refused(shape, indices, soft, gradient):
     with pytest.raises(ValueError):
-        FUNCTIONS.run('float32', 'contiguous', 'GPU', np.ones(shape, 'float32'), np.zeros(indices, int), np.ones(soft, 'float32'),
-                      np.ones(gradient, 'float32'))
+        FUNCTIONS.run(
+            'float32',
+            'contiguous',
+            'GPU',
+            np.ones(shape, 'float32'),
+            np.zeros(indices, int),
+            np.ones(soft, 'float32'),
+            np.ones(gradient, 'float32'),
+        )
 
 
 def test_shapes_are_inferred():
@@ -154,15 +178,17 @@ def test_shapes_are_inferred():
     outputs = kernels_of(z, indices, soft, gradient)
     shapes = theano.function([], [T.stack([output.shape[i] for i in range(output.ndim)]) for output in outputs])
     assert not any(isinstance(node.op, ops.RowKernel) for node in shapes.maker.fgraph.toposort())
-    assert [tuple(shape) for shape in shapes()] == [output.shape for output in FUNCTIONS.run(
-        'float32', 'contiguous', 'NumPy', *data((4, 3), 'float32'))]
+    assert [tuple(shape) for shape in shapes()] == [
+        output.shape for output in FUNCTIONS.run('float32', 'contiguous', 'NumPy', *data((4, 3), 'float32'))
+    ]
 
 
 @pytest.mark.parametrize('op', [class_margin.ClassMargin(), pick_class.pick_class, target_rank.target_rank])
 def test_what_is_lifted_has_an_op_for_the_gpu(op):
     z, i = theano.shared(np.ones((4, 3), 'float32')), theano.shared(np.zeros(4, 'int16'))
-    assert names(theano.function([], op(z, i).transfer(None) if not isinstance(op, class_margin.ClassMargin)
-                                 else op(z, i)[0].transfer(None))) == ['Gpu' + type(op).__name__]
+    assert names(
+        theano.function([], op(z, i).transfer(None) if not isinstance(op, class_margin.ClassMargin) else op(z, i)[0].transfer(None))
+    ) == ['Gpu' + type(op).__name__]
 
 
 def test_a_one_hot_row_stands_for_its_largest_entry():

@@ -7,8 +7,12 @@ import pygpu
 from pygpu import gpuarray
 from theano.gof import Op
 from theano.gpuarray.basic_ops import (
-    GpuKernelBase, Kernel, as_gpuarray_variable, gpuarray_helper_inc_dir,
-    infer_context_name)
+    GpuKernelBase,
+    Kernel,
+    as_gpuarray_variable,
+    gpuarray_helper_inc_dir,
+    infer_context_name,
+)
 from theano.gpuarray.fp16_help import load_w, work_dtype, write_w
 from theano.gpuarray.type import GpuArrayType
 
@@ -46,17 +50,21 @@ class RowKernel(GpuKernelBase, Op):
     def kernel_source(self, node):
         """The whole text of the kernel, the same for CUDA and OpenCL."""
         stored = node.inputs[0].dtype
-        defines = {'real': ctype(work_dtype(stored)),
-                   'stored': ctype(stored),
-                   'FROM_STORED': load_w(stored),
-                   'TO_STORED': write_w(stored),
-                   'BLOCK': BLOCK}
+        defines = {
+            'real': ctype(work_dtype(stored)),
+            'stored': ctype(stored),
+            'FROM_STORED': load_w(stored),
+            'TO_STORED': write_w(stored),
+            'BLOCK': BLOCK,
+        }
         defines.update(self.defines(node))
         lines = ['#include "cluda.h"']
-        lines += ['#define %s %s' % define
-                  for define in sorted(defines.items())]
-        text = '\n'.join(lines + [_read('rows.cluda'),
-                                  _read(self.kernel + '.cluda')])
+        lines += [
+            '#define %s %s' % define for define in sorted(defines.items())
+        ]
+        text = '\n'.join(
+            lines + [_read('rows.cluda'), _read(self.kernel + '.cluda')]
+        )
         # Theano puts the text into a C string without regard to backslashes.
         return text.replace('\\\n', ' ')
 
@@ -65,18 +73,32 @@ class RowKernel(GpuKernelBase, Op):
         for variable in node.inputs + node.outputs:
             parameters += [gpuarray.GpuArray, gpuarray.SIZE]
             parameters += [gpuarray.SSIZE] * variable.ndim
-        flags = Kernel.get_flags(*[v.dtype for v in
-                                   node.inputs + node.outputs])
-        return [Kernel(self.kernel_source(node), parameters, self.kernel,
-                       flags, objvar='kernel_' + name, fname='call_' + name)]
+        flags = Kernel.get_flags(
+            *[v.dtype for v in node.inputs + node.outputs]
+        )
+        return [
+            Kernel(
+                self.kernel_source(node),
+                parameters,
+                self.kernel,
+                flags,
+                objvar='kernel_' + name,
+                fname='call_' + name,
+            )
+        ]
 
     def c_headers(self):
         return super().c_headers() + [
-            '<numpy_compat.h>', '<gpuarray/types.h>', '<gpuarray_helper.h>']
+            '<numpy_compat.h>',
+            '<gpuarray/types.h>',
+            '<gpuarray_helper.h>',
+        ]
 
     def c_header_dirs(self):
-        return super().c_header_dirs() + [pygpu.get_include(),
-                                          gpuarray_helper_inc_dir()]
+        return super().c_header_dirs() + [
+            pygpu.get_include(),
+            gpuarray_helper_inc_dir(),
+        ]
 
     def c_code(self, node, name, inputs, outputs, sub):
         arrays = list(zip(node.inputs + node.outputs, inputs + outputs))
@@ -107,19 +129,30 @@ class RowKernel(GpuKernelBase, Op):
             }
         }
         """ % dict(
-            first=inputs[0], block=BLOCK, name=name, kernel=self.kernel,
+            first=inputs[0],
+            block=BLOCK,
+            name=name,
+            kernel=self.kernel,
             fail=sub['fail'],
-            checks='\n'.join(_check(variable, array, sub) for variable, array
-                             in zip(node.inputs[1:], inputs[1:])),
-            allocations='\n'.join(_allocation(variable, array, sub)
-                                  for variable, array
-                                  in zip(node.outputs, outputs)),
-            arguments=',\n'.join(_arguments(*pair) for pair in arrays))
+            checks='\n'.join(
+                _check(variable, array, sub)
+                for variable, array in zip(node.inputs[1:], inputs[1:])
+            ),
+            allocations='\n'.join(
+                _allocation(variable, array, sub)
+                for variable, array in zip(node.outputs, outputs)
+            ),
+            arguments=',\n'.join(_arguments(*pair) for pair in arrays),
+        )
 
     def c_code_cache_version(self):
         # As for the kernels in C: made of the text, so that an edit counts.
-        text = ''.join(map(_read, ['rows.cluda', self.kernel + '.cluda',
-                                   'cluda.py', 'ops.py']))
+        text = ''.join(
+            map(
+                _read,
+                ['rows.cluda', self.kernel + '.cluda', 'cluda.py', 'ops.py'],
+            )
+        )
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)
 
 
@@ -132,7 +165,8 @@ def _check(variable, array, sub):
     """C code that refuses an input whose shape is not that of the first."""
     values = dict(array=array, fail=sub['fail'])
     if variable.ndim == 1:
-        return """
+        return (
+            """
             if (PyGpuArray_DIM(%(array)s, 0) != shape[0]) {
                 PyErr_Format(PyExc_ValueError, "got %%llu targets or "
                              "gradients for %%llu data points",
@@ -140,8 +174,11 @@ def _check(variable, array, sub):
                              (unsigned long long)shape[0]);
                 %(fail)s
             }
-        """ % values
-    return """
+        """
+            % values
+        )
+    return (
+        """
             if (PyGpuArray_DIM(%(array)s, 0) != shape[0] ||
                 PyGpuArray_DIM(%(array)s, 1) != shape[1]) {
                 PyErr_Format(PyExc_ValueError, "targets of shape (%%llu, "
@@ -153,7 +190,9 @@ def _check(variable, array, sub):
                              (unsigned long long)shape[1]);
                 %(fail)s
             }
-    """ % values
+    """
+        % values
+    )
 
 
 def _allocation(variable, array, sub):
@@ -161,33 +200,40 @@ def _allocation(variable, array, sub):
             if (theano_prep_output(&%s, %d, shape, %d, GA_C_ORDER, %s)) {
                 %s
             }
-    """ % (array, variable.ndim,
-           gpuarray.dtype_to_typecode(variable.dtype), sub['params'],
-           sub['fail'])
+    """ % (
+        array,
+        variable.ndim,
+        gpuarray.dtype_to_typecode(variable.dtype),
+        sub['params'],
+        sub['fail'],
+    )
 
 
 def _arguments(variable, array):
     """Data, offset and steps, as the macros in rows.cluda declare them."""
-    steps = ['(ssize_t)(PyGpuArray_STRIDE(%s, %d) / '
-             '(ssize_t)GpuArray_ITEMSIZE(&%s->ga))' % (array, axis, array)
-             for axis in range(variable.ndim)]
+    steps = [
+        '(ssize_t)(PyGpuArray_STRIDE(%s, %d) / '
+        '(ssize_t)GpuArray_ITEMSIZE(&%s->ga))' % (array, axis, array)
+        for axis in range(variable.ndim)
+    ]
     return ', '.join(['%s->ga.data' % array, '%s->ga.offset' % array] + steps)
 
 
 def on_gpu(*variables):
     """The same variables on the GPU, of the context that one of them has."""
     context = infer_context_name(*variables)
-    return [as_gpuarray_variable(variable, context)
-            for variable in variables]
+    return [as_gpuarray_variable(variable, context) for variable in variables]
 
 
 def new_vector(matrix, dtype):
     """A variable with one number for each row of `matrix`."""
-    return GpuArrayType(dtype, matrix.broadcastable[:1],
-                        context_name=matrix.type.context_name)()
+    return GpuArrayType(
+        dtype, matrix.broadcastable[:1], context_name=matrix.type.context_name
+    )()
 
 
 def new_matrix(matrix, dtype):
     """A variable of the shape of `matrix`."""
-    return GpuArrayType(dtype, matrix.broadcastable,
-                        context_name=matrix.type.context_name)()
+    return GpuArrayType(
+        dtype, matrix.broadcastable, context_name=matrix.type.context_name
+    )()

@@ -10,7 +10,12 @@ from theano.gof import Apply
 from theano.gpuarray.fp16_help import load_w, work_dtype
 
 from lasagne_objectives.kernels.gpu.cluda import (
-    RowKernel, ctype, new_matrix, new_vector, on_gpu)
+    RowKernel,
+    ctype,
+    new_matrix,
+    new_vector,
+    on_gpu,
+)
 from lasagne_objectives.kernels.match_shapes import MatchShapes
 
 
@@ -29,9 +34,14 @@ class GpuClassMargin(RowKernel):
 
     def make_node(self, values, indices):
         values, indices = on_gpu(values, indices)
-        return Apply(self, [values, indices],
-                     [new_vector(values, _working(values)),
-                      new_vector(values, 'int64')])
+        return Apply(
+            self,
+            [values, indices],
+            [
+                new_vector(values, _working(values)),
+                new_vector(values, 'int64'),
+            ],
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1], input_shapes[0][:1]]
@@ -59,7 +69,7 @@ class GpuTopClass(RowKernel):
     kernel = 'top_class'
 
     def make_node(self, values):
-        values, = on_gpu(values)
+        (values,) = on_gpu(values)
         return Apply(self, [values], [new_vector(values, 'int64')])
 
     def infer_shape(self, node, input_shapes):
@@ -82,13 +92,16 @@ class GpuPickClass(RowKernel):
         self.strict = strict
 
     def defines(self, node):
-        return {'index': ctype(node.inputs[1].dtype),
-                'OTHERWISE': 'NAN' if self.strict else '0'}
+        return {
+            'index': ctype(node.inputs[1].dtype),
+            'OTHERWISE': 'NAN' if self.strict else '0',
+        }
 
     def make_node(self, values, indices):
         values, indices = on_gpu(values, indices)
-        return Apply(self, [values, indices],
-                     [new_vector(values, _working(values))])
+        return Apply(
+            self, [values, indices], [new_vector(values, _working(values))]
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1]]
@@ -101,18 +114,25 @@ class GpuPlaceClasses(RowKernel):
 
     def defines(self, node):
         pairs = ['%d' % pair for pair in range(len(node.inputs) // 2)]
-        defines = {'PAIRS': ', '.join(
-                       'VECTOR(const index%s, indices%s), '
-                       'VECTOR(const real, values%s)' % (p, p, p)
-                       for p in pairs),
-                   'PLACE_PAIRS': '; '.join(
-                       'PLACE(const index%s, indices%s); '
-                       'PLACE(const real, values%s)' % (p, p, p)
-                       for p in pairs),
-                   'ADD_PAIRS': ' '.join(
-                       'ADD(indices%s, values%s)' % (p, p) for p in pairs)}
-        defines.update(('index' + p, ctype(indices.dtype))
-                       for p, indices in zip(pairs, node.inputs[1::2]))
+        defines = {
+            'PAIRS': ', '.join(
+                'VECTOR(const index%s, indices%s), '
+                'VECTOR(const real, values%s)' % (p, p, p)
+                for p in pairs
+            ),
+            'PLACE_PAIRS': '; '.join(
+                'PLACE(const index%s, indices%s); '
+                'PLACE(const real, values%s)' % (p, p, p)
+                for p in pairs
+            ),
+            'ADD_PAIRS': ' '.join(
+                'ADD(indices%s, values%s)' % (p, p) for p in pairs
+            ),
+        }
+        defines.update(
+            ('index' + p, ctype(indices.dtype))
+            for p, indices in zip(pairs, node.inputs[1::2])
+        )
         return defines
 
     def make_node(self, like, *pairs):
@@ -136,20 +156,24 @@ class _Softmax(RowKernel):
         if targets.ndim == 1:
             defines['index'] = ctype(targets.dtype)
         else:
-            defines.update(DENSE=1, stored_targets=ctype(targets.dtype),
-                           FROM_TARGETS=load_w(targets.dtype))
+            defines.update(
+                DENSE=1,
+                stored_targets=ctype(targets.dtype),
+                FROM_TARGETS=load_w(targets.dtype),
+            )
         return defines
 
 
 class GpuSoftmaxCrossentropy(_Softmax):
     """The cross-entropy of every row, from logits."""
 
-    wanted = 'LOSS',
+    wanted = ('LOSS',)
 
     def make_node(self, logits, targets):
         logits, targets = on_gpu(logits, targets)
-        return Apply(self, [logits, targets],
-                     [new_vector(logits, _working(logits))])
+        return Apply(
+            self, [logits, targets], [new_vector(logits, _working(logits))]
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1]]
@@ -158,7 +182,7 @@ class GpuSoftmaxCrossentropy(_Softmax):
 class GpuSoftmaxCrossentropyGradient(_Softmax):
     """The gradient of the cross-entropy of every row."""
 
-    wanted = 'GRADIENT',
+    wanted = ('GRADIENT',)
 
     def make_node(self, logits, targets, gradient):
         inputs = on_gpu(logits, targets, gradient)
@@ -176,8 +200,14 @@ class GpuSoftmaxCrossentropyWithGradient(_Softmax):
     def make_node(self, logits, targets, gradient):
         inputs = on_gpu(logits, targets, gradient)
         logits = inputs[0]
-        return Apply(self, inputs, [new_vector(logits, _working(logits)),
-                                    new_matrix(logits, logits.dtype)])
+        return Apply(
+            self,
+            inputs,
+            [
+                new_vector(logits, _working(logits)),
+                new_matrix(logits, logits.dtype),
+            ],
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0][:1], input_shapes[0]]
@@ -189,7 +219,7 @@ class GpuLogSoftmax(RowKernel):
     kernel = 'log_softmax'
 
     def make_node(self, logits):
-        logits, = on_gpu(logits)
+        (logits,) = on_gpu(logits)
         return Apply(self, [logits], [new_matrix(logits, logits.dtype)])
 
     def infer_shape(self, node, input_shapes):
@@ -202,7 +232,7 @@ class GpuSoftmaxLogOdds(RowKernel):
     kernel = 'softmax_log_odds'
 
     def make_node(self, logits):
-        logits, = on_gpu(logits)
+        (logits,) = on_gpu(logits)
         return Apply(self, [logits], [new_matrix(logits, logits.dtype)])
 
     def infer_shape(self, node, input_shapes):
@@ -216,8 +246,11 @@ class GpuSoftmaxLogOddsGradient(RowKernel):
 
     def defines(self, node):
         upstream = node.inputs[1].dtype
-        return {'GRADIENT': 1, 'stored_upstream': ctype(upstream),
-                'FROM_UPSTREAM': load_w(upstream)}
+        return {
+            'GRADIENT': 1,
+            'stored_upstream': ctype(upstream),
+            'FROM_UPSTREAM': load_w(upstream),
+        }
 
     def make_node(self, logits, gradient):
         inputs = on_gpu(logits, gradient)

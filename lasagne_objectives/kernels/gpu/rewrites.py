@@ -11,8 +11,15 @@ from theano.gpuarray.opt import op_lifter, register_opt, register_opt2
 from theano.scalar import Cast, get_scalar_type
 
 from lasagne_objectives.kernels import (
-    class_margin, match_shapes, merge, pick_class, softmax_crossentropy,
-    softmax_log_odds, target_rank, top_class)
+    class_margin,
+    match_shapes,
+    merge,
+    pick_class,
+    softmax_crossentropy,
+    softmax_log_odds,
+    target_rank,
+    top_class,
+)
 from lasagne_objectives.kernels.gpu import ops
 
 #: For each Op on the host how to make the one on the GPU.
@@ -22,13 +29,16 @@ LIFTED = {
     pick_class.PickClass: lambda op: ops.GpuPickClass(op.strict),
     pick_class.PlaceClasses: lambda op: ops.GpuPlaceClasses(),
     softmax_crossentropy.LogSoftmax: lambda op: ops.GpuLogSoftmax(),
-    softmax_crossentropy.SoftmaxCrossentropy:
-        lambda op: ops.GpuSoftmaxCrossentropy(),
-    softmax_crossentropy.SoftmaxCrossentropyGradient:
-        lambda op: ops.GpuSoftmaxCrossentropyGradient(),
+    softmax_crossentropy.SoftmaxCrossentropy: lambda op: (
+        ops.GpuSoftmaxCrossentropy()
+    ),
+    softmax_crossentropy.SoftmaxCrossentropyGradient: lambda op: (
+        ops.GpuSoftmaxCrossentropyGradient()
+    ),
     softmax_log_odds.SoftmaxLogOdds: lambda op: ops.GpuSoftmaxLogOdds(),
-    softmax_log_odds.SoftmaxLogOddsGradient:
-        lambda op: ops.GpuSoftmaxLogOddsGradient(),
+    softmax_log_odds.SoftmaxLogOddsGradient: lambda op: (
+        ops.GpuSoftmaxLogOddsGradient()
+    ),
     target_rank.TargetRank: lambda op: ops.GpuTargetRank(),
     top_class.TopClass: lambda op: ops.GpuTopClass(),
 }
@@ -52,10 +62,14 @@ for _host_op, _make in LIFTED.items():
 @local_optimizer([GpuCAReduceCPY])
 def sum_float16_in_float32(node):
     """Sum float16 on OpenCL, where Theano has no reduction of that type."""
-    values, = node.inputs
+    (values,) = node.inputs
     if isinstance(node.op, GpuCAReduceCPY) and values.dtype == 'float16':
-        op = GpuCAReduceCPY(node.op.scalar_op, axis=node.op.axis,
-                            dtype='float32', acc_dtype='float32')
+        op = GpuCAReduceCPY(
+            node.op.scalar_op,
+            axis=node.op.axis,
+            dtype='float32',
+            acc_dtype='float32',
+        )
         return [_cast(op(_cast(values, 'float32')), node.outputs[0].dtype)]
 
 
@@ -66,6 +80,7 @@ def _cast(variable, dtype):
 # ---------------------------------------------------------------------------
 # Fewer passes over memory, as on the CPU part of 'lasagne_objectives'
 
+
 class MergeOnGpu(Optimizer):
     """Value and gradient in one kernel; float16 read and written by it."""
 
@@ -73,9 +88,12 @@ class MergeOnGpu(Optimizer):
         fgraph.attach_feature(toolbox.ReplaceValidate())
 
     def apply(self, fgraph):
-        merge.merge_softmax(fgraph, ops.GpuSoftmaxCrossentropy,
-                            ops.GpuSoftmaxCrossentropyGradient,
-                            ops.GpuSoftmaxCrossentropyWithGradient())
+        merge.merge_softmax(
+            fgraph,
+            ops.GpuSoftmaxCrossentropy,
+            ops.GpuSoftmaxCrossentropyGradient,
+            ops.GpuSoftmaxCrossentropyWithGradient(),
+        )
         for node in fgraph.toposort():
             if isinstance(node.op, ops.RowKernel):
                 _keep_float16(fgraph, node)
@@ -83,17 +101,26 @@ class MergeOnGpu(Optimizer):
 
 # After the move to the GPU; before Theano fuses element-wise Ops there, and
 # casts with them.
-optdb.register('lasagne_objectives_merge_on_gpu', MergeOnGpu(), 48.8,
-               'fast_run', 'lasagne_objectives')
+optdb.register(
+    'lasagne_objectives_merge_on_gpu',
+    MergeOnGpu(),
+    48.8,
+    'fast_run',
+    'lasagne_objectives',
+)
 
 
 def _before_widening(variable):
     """The float16 matrix that a float32 one is a copy of, else itself."""
     node = variable.owner
-    if (node is not None and isinstance(node.op, GpuElemwise) and
-            isinstance(node.op.scalar_op, Cast) and
-            variable.dtype == 'float32' and variable.ndim == 2 and
-            node.inputs[0].dtype == 'float16'):
+    if (
+        node is not None
+        and isinstance(node.op, GpuElemwise)
+        and isinstance(node.op.scalar_op, Cast)
+        and variable.dtype == 'float32'
+        and variable.ndim == 2
+        and node.inputs[0].dtype == 'float16'
+    ):
         return node.inputs[0]
     return variable
 
@@ -101,9 +128,13 @@ def _before_widening(variable):
 def _narrowed(variable):
     """The casts to float16 that are all that becomes of it, or None."""
     clients = [client for client, _ in variable.clients]
-    if all(client != 'output' and isinstance(client.op, GpuElemwise) and
-           isinstance(client.op.scalar_op, Cast) and
-           client.outputs[0].dtype == 'float16' for client in clients):
+    if all(
+        client != 'output'
+        and isinstance(client.op, GpuElemwise)
+        and isinstance(client.op.scalar_op, Cast)
+        and client.outputs[0].dtype == 'float16'
+        for client in clients
+    ):
         return [client.outputs[0] for client in clients]
     return None
 
