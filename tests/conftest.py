@@ -56,5 +56,6 @@ def pytest_collection():
     import device
 
     if device.ON_GPU:
+        device.demand_gpu()
         device.compile_what_is_on_the_gpu()
         device.mend_maximum()

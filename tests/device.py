@@ -9,6 +9,12 @@ import theano
 ON_GPU = theano.config.device != 'cpu'
 
 
+def demand_gpu():
+    """Refuse to test on the CPU what is meant for the GPU, where Theano could not start it."""
+    if not theano.gpuarray.pygpu_activated:
+        pytest.exit('Theano could not start the device %s; what it says is above.' % theano.config.device, returncode=1)
+
+
 of_the_cpu = pytest.mark.skipif(ON_GPU, reason='asserts what only the C kernels of the CPU do, or a process without a GPU')
 
 
