@@ -30,6 +30,20 @@ def pytest_configure(config):
     config.pluginmanager.register(QuickDocstrings())
 
 
+@pytest.fixture(autouse=True)
+def default_mode_stays():
+    """Put the default mode back after each test.
+
+    Once a function has been compiled under ``change_flags(mode=...)``, Theano
+    keeps that mode as the default for the rest of the process.
+    """
+    from theano.compile import mode  # not before the flags are set
+
+    former = mode.instantiated_default_mode
+    yield
+    mode.instantiated_default_mode = former
+
+
 class QuickDocstrings:
     """Examples in docstrings run without a C compiler.
 
