@@ -32,18 +32,20 @@ test:
 	@bash .ci/setup tests
 	$(python) -m pytest --numprocesses 2 --dist loadfile --cov --cov-fail-under 100 $(ARGS)
 
-# OpenCL on the CPU, which any machine has. A kernel that crashes takes one of
-# the two processes with it: that test has failed, and the others go on.
-gpu_tests = tests/gpu $(addprefix tests/test_, $(addsuffix .py, objectives \
-    numerics looked_through kernels citizenship runtime_errors chains stable \
-    logits output_layers training))
-gpu_flags = THEANO_FLAGS=device=opencl0:0,floatX=float32,$$THEANO_FLAGS
+# OpenCL on the CPU, which any machine has. The files that take longest first.
+gpu_tests = $(addprefix tests/test_, $(addsuffix .py, numerics objectives \
+    looked_through)) $(wildcard tests/gpu/test_*.py) $(addprefix tests/test_, \
+    $(addsuffix .py, citizenship kernels runtime_errors chains stable logits \
+    output_layers training))
+gpu_flags = THEANO_FLAGS=device=opencl0:0,floatX=float32
+gpu_python = .venv-gpu/bin/python
 
 test-gpu:
 	@bash .ci/setup-gpu
-	$(gpu_flags) .venv-gpu/bin/python -m pytest --numprocesses 2 \
-	    --dist loadfile --cov --cov-config .ci/coverage-gpu.cfg \
-	    --cov-fail-under 100 $(or $(ARGS), $(gpu_tests))
+	@rm -f .coverage-gpu*
+	$(gpu_flags) $(gpu_python) .ci/test-gpu $(gpu_tests) $(if $(ARGS), -- $(ARGS))
+	$(gpu_python) -m coverage combine --quiet --rcfile .ci/coverage-gpu.cfg
+	$(gpu_python) -m coverage report --rcfile .ci/coverage-gpu.cfg --fail-under 100
 
 test-all:
 	@bash .ci/setup test-all
@@ -56,7 +58,7 @@ lint:
 
 bench-gpu:
 	@bash .ci/setup-gpu
-	$(gpu_flags) .venv-gpu/bin/python benchmarks/gpu.py $(ARGS)
+	$(gpu_flags) $(gpu_python) benchmarks/gpu.py $(ARGS)
 
 docs:
 	@bash .ci/setup docs
@@ -72,7 +74,7 @@ endif
 
 clean:
 	rm -rf .venv .venv-gpu .theano .tox .bench .hypothesis .pytest_cache \
-	    .ruff_cache .coverage .coverage.*
+	    .ruff_cache .coverage .coverage.* .coverage-gpu*
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

@@ -116,34 +116,40 @@ def measure(contender, case):
 # In the process that asks
 
 
-def ask(contender, case):
-    """Seconds of a contender, measured in another process; None if it fails.
+def ask(*request):
+    """The answer of another process to a request; None if it fails.
 
-    Its last line is the number, whatever libraries print before.
+    It is the last line that it prints, whatever libraries print before. This
+    process starts no device: its children could not, then.
     """
-    request = json.dumps([contender, case._asdict()])
-    answer = subprocess.run(
-        [sys.executable, os.path.abspath(__file__), '--measure', request],
+    done = subprocess.run(
+        [
+            sys.executable,
+            os.path.abspath(__file__),
+            '--answer',
+            json.dumps(request),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
         env=dict({'OMP_NUM_THREADS': '1'}, **os.environ),
     )
-    if answer.returncode != 0:
+    if done.returncode != 0:
         return None
-    return float(answer.stdout.split()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def answer(contender=None, case=None):
+    """What a request is answered with: seconds, or the device's name."""
+    if contender is None:
+        return device()
+    return measure(contender, cases.Case(**case))
 
 
 def device():
     """What the device calls itself."""
     import lasagne_objectives  # noqa: F401 (before theano)
     import theano
-
-    if theano.config.device == 'cpu':
-        raise SystemExit(
-            "No GPU: set THEANO_FLAGS=device=cuda or, for "
-            "OpenCL, device=opencl0:0."
-        )
     from theano.gpuarray.type import get_context
 
     return '%s (%s)' % (get_context(None).devname, theano.config.device)
@@ -166,15 +172,20 @@ def main(arguments=None):
         '--losses', nargs='+', choices=cases.LOSSES, default=list(cases.LOSSES)
     )
     parser.add_argument('--sizes', nargs='+', default=SIZES)
-    parser.add_argument('--measure', help=argparse.SUPPRESS)
+    parser.add_argument('--answer', help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    if options.measure:
-        contender, case = json.loads(options.measure)
-        print(measure(contender, cases.Case(**case)))
+    if options.answer:
+        print(json.dumps(answer(*json.loads(options.answer))))
         return
+    name = ask()
+    if name is None:
+        raise SystemExit(
+            "Theano has no GPU: set THEANO_FLAGS=device=cuda or, "
+            "for OpenCL, device=opencl0:0."
+        )
     print(
         '%s; %s; medians of %d, in ms\n'
-        % (device(), datetime.date.today(), SAMPLES)
+        % (name, datetime.date.today(), SAMPLES)
     )
     print(
         ' '.join(
@@ -186,7 +197,9 @@ def main(arguments=None):
         options.losses, cases.KINDS, options.sizes, ['float32']
     ):
         print(
-            line(case, {name: ask(name, case) for name in CONTENDERS}),
+            line(
+                case, {name: ask(name, case._asdict()) for name in CONTENDERS}
+            ),
             flush=True,
         )
 

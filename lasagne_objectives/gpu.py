@@ -108,10 +108,12 @@ def _is_data(variable):
 
     Constants are none: they are where they are needed from the start.
     """
-    return (
-        getattr(variable, 'ndim', 0) > 0
-        and not isinstance(variable, theano.Constant)
-        and not _is_lengths(variable)
+    return _is_computed_array(variable) and not _is_lengths(variable)
+
+
+def _is_computed_array(variable):
+    return getattr(variable, 'ndim', 0) > 0 and not isinstance(
+        variable, theano.Constant
     )
 
 
@@ -121,9 +123,5 @@ def _is_lengths(variable):
         return False
     if isinstance(variable.owner.op, (theano.compile.Shape, MakeVector)):
         return True
-    arrays = [
-        source
-        for source in variable.owner.inputs
-        if getattr(source, 'ndim', 0) > 0
-    ]
-    return arrays != [] and not any(map(_is_data, arrays))
+    arrays = list(filter(_is_computed_array, variable.owner.inputs))
+    return arrays != [] and all(map(_is_lengths, arrays))

@@ -19,7 +19,7 @@ def pytest_configure(config):
     when it is imported. Each environment of tox has its own caches, as what
     was compiled with one NumPy does not run with another.
     """
-    worker = os.environ.get('PYTEST_XDIST_WORKER', 'main')
+    worker = os.environ.get('TEST_CACHE') or os.environ.get('PYTEST_XDIST_WORKER', 'main')
     cache = os.path.join(str(config.rootpath), '.theano', os.environ.get('TOX_ENV_NAME', ''), worker)
     # At the end, where it overrules the flag that a worker inherits from the
     # process that started it. What else the user set stays.

@@ -81,6 +81,8 @@ def test_shapes_are_not_data():
 
 def test_constants_do_not_move():
     assert kinds(GpuOp()(GpuFromHost()(T.constant(np.ones(3))))) == []
+    x = T.dscalar()
+    assert kinds(GpuFromHost()(T.mul(T.constant(np.ones(3)), x.dimshuffle('x'))), x) == ['on the host', 'to the GPU']
 
 
 def test_steps_of_a_scan_are_looked_into():

@@ -447,6 +447,18 @@ def test_shapes_are_inferred(name):
     assert tuple(got) == theano.function(inputs, result, mode=PYTHON)(*points(name)).shape
 
 
+def test_the_top_class_is_constant_almost_everywhere():
+    z = T.dmatrix()
+    node = top_class.top_class(z).owner
+    (gradient,) = node.op.L_op(node.inputs, node.outputs, [T.dvector()])
+    (direction,) = node.op.R_op(node.inputs, [z])
+    values = np.array([[1.0, 3.0, 3.0], [np.nan, 0.0, 1.0]])
+    outputs = [node.outputs[0], node.outputs[0].shape, gradient, direction]
+    tops, shape, gradient, direction = theano.function([z], outputs)(values)
+    assert tops.tolist() == [1, -1] and shape.tolist() == [2]
+    assert not gradient.any() and gradient.shape == (2, 3) and direction.tolist() == [0, 0]
+
+
 # A process -------------------------------------------------------------------
 
 ALL_LOSSES = """
