@@ -641,12 +641,15 @@ def test_c_code_is_written_for_every_kernel():
     z, i, t, g = T.fmatrix(), T.lvector(), T.fmatrix(), T.fvector()
     nodes = [v.owner for v in row_kernels(z, i, t, g)]
     nodes.append(softmax_crossentropy.softmax_crossentropy_with_gradient(z, i, g)[0].owner)
-    kernel = sweep.composite([z, t], [elementwise.sigmoid_crossentropy(z, t), elementwise.sigmoid_residual(z, t)])
-    nodes.append(sweep.Sweep(kernel, ('float32',))(z, t)[0].owner)
+    column = T.fcol()
+    kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
+    nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)
     for node in nodes:
         if isinstance(node.op, top_class.TopClass):
             continue  # NumPy's is fast enough
         names = [['%s%d' % (kind, k) for k in range(len(variables))] for kind, variables in (('in', node.inputs), ('out', node.outputs))]
         code = node.op.c_code(node, 'name', names[0], names[1], dict(fail='FAIL'))
         assert 'FAIL' in code and all(name in code for name in names[1])
-    assert 'reduction(+:part0)' in nodes[-1].op.c_support_code_apply(nodes[-1], 'name')
+    loop = nodes[-1].op.c_support_code_apply(nodes[-1], 'name')
+    # The column is read once for each run along a row.
+    assert 'reduction(+:part0)' in loop and 'const npy_float32 x1 = *(const npy_float32 *)from[1];' in loop
