@@ -72,4 +72,4 @@ def pytest_collection():
     if device.ON_GPU:
         device.demand_gpu()
         device.compile_what_is_on_the_gpu()
-        device.mend_maximum()
+        device.mend_scalars()

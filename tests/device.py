@@ -41,15 +41,16 @@ def compile_what_is_on_the_gpu():
     theano.gof.Op.make_thunk = compiled_on_gpu
 
 
-def mend_maximum():
-    """Let T.maximum and T.minimum compile for OpenCL.
+def mend_scalars():
+    """Let T.maximum, T.minimum and casts to bool compile for OpenCL.
 
-    Theano writes NaN in them as `nan("")`, which takes the process with it. Of the library nothing uses them, but graphs of the tests do.
+    Theano writes NaN as `nan("")` in the former and asks `x ? 1 : 0` of a float in the latter, which takes the process with it. Of the
+    library nothing uses them, but graphs of the tests do.
     """
-    for scalar_op in type(theano.scalar.maximum), type(theano.scalar.minimum):
+    for scalar_op in type(theano.scalar.maximum), type(theano.scalar.minimum), theano.scalar.Cast:
 
         def mended(self, node, name, inputs, outputs, sub, c_code=scalar_op.c_code):
-            return c_code(self, node, name, inputs, outputs, sub).replace('nan("")', 'NAN')
+            return c_code(self, node, name, inputs, outputs, sub).replace('nan("")', 'NAN').replace(') ? 1 : 0;', ') != 0;')
 
         scalar_op.c_code = mended
         # What was compiled without this does not serve.

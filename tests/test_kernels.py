@@ -201,6 +201,7 @@ def test_softmax_and_its_gradient_are_one_sweep():
     assert 'SoftmaxCrossentropy' in separate and 'SoftmaxCrossentropyGradient' in separate
 
 
+@of_the_cpu
 def test_an_aggregated_accuracy_is_summed_where_ranks_are_compared():
     z, t, w = T.fmatrix(), T.ivector(), T.fvector()
     accuracy = objectives.categorical_accuracy(z, t, top_k=2)

@@ -103,7 +103,7 @@ NO_SOFTMAXES = {
     'sum over two of three axes': (lambda z: exp_over_sum(z.reshape((2, 2, 4)), (1, 2)), INDICES.reshape((2, 2)), -1),
     'sum broadcast along the wrong axis': (lambda z: T.exp(z) / T.exp(z).sum(axis=1), INDICES, -1),
     'sum over some': (lambda z: T.exp(z) / T.exp(z)[:, :3].sum(axis=1, keepdims=True), INDICES, -1),
-    'sum of others': (lambda z: T.exp(z) / T.exp(z[::-1]).sum(axis=1, keepdims=True), INDICES, -1),
+    'sum of others': (lambda z: T.exp(z) / T.exp(T.roll(z, 1, axis=0)).sum(axis=1, keepdims=True), INDICES, -1),
     'sum of the transposed': (lambda z: T.exp(z) / T.exp(z.T).sum(axis=1, keepdims=True), INDICES, -1),
     'sum and one': (lambda z: T.exp(z) / (1 + T.exp(z).sum(axis=1, keepdims=True)), INDICES, -1),
     'sum and a little': (lambda z: T.exp(z) / (T.exp(z).sum(axis=1, keepdims=True) + 1e-3), INDICES, -1),

@@ -7,4 +7,5 @@ it cannot, on a machine without libgpuarray, nothing is imported.
 import importlib.util
 
 if importlib.util.find_spec('pygpu') is not None:  # pragma: no branch
+    import lasagne_objectives.kernels.gpu.elemwise
     import lasagne_objectives.kernels.gpu.rewrites  # noqa: F401
