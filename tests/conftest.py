@@ -72,4 +72,5 @@ def pytest_collection():
     if device.ON_GPU:
         device.demand_gpu()
         device.compile_what_is_on_the_gpu()
+        device.compile_kernels_when_wanted()
         device.mend_scalars()

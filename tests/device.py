@@ -17,6 +17,9 @@ def demand_gpu():
 
 of_the_cpu = pytest.mark.skipif(ON_GPU, reason='asserts what only the C kernels of the CPU do, or a process without a GPU')
 
+# Of the arrays on the device Theano's scan asks for what only CUDA's have.
+by_scan = pytest.mark.skipif(theano.config.device.startswith('opencl'), reason="Theano's scan does not run on OpenCL")
+
 
 def _is_on_gpu(node):
     return any(type(variable.type).__name__ == 'GpuArrayType' for variable in node.inputs + node.outputs)
@@ -39,6 +42,19 @@ def compile_what_is_on_the_gpu():
         return make_thunk(self, node, storage_map, compute_map, no_recycling, None if _is_on_gpu(node) else impl)
 
     theano.gof.Op.make_thunk = compiled_on_gpu
+
+
+def compile_kernels_when_wanted():
+    """Spare the kernels for arrays of more than 4 GiB, two of five of each element-wise Op.
+
+    The flag says that they need not be compiled before one of these comes.
+    """
+    GpuElemwise = theano.gpuarray.elemwise.GpuElemwise
+
+    def spared(self, node, name, sub, c_code=GpuElemwise.c_init_code_struct):
+        return c_code(self, node, name, sub).replace('GE_CONVERT_F16', 'GE_CONVERT_F16 | GE_NOADDR64')
+
+    GpuElemwise.c_init_code_struct = spared
 
 
 def mend_scalars():

@@ -19,6 +19,7 @@ from theano.gradient import DisconnectedInputError, disconnected_grad, grad_clip
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 from compiled import REWRITES, Functions, mode_of, with_gradient
+from device import by_scan
 from ways import SIGMOIDS, SOFTMAXES, exp_over_sum
 
 every_rewrite = pytest.mark.parametrize('mode', REWRITES)
@@ -422,6 +423,7 @@ def test_copied_losses(copied, name, mode):
 # loop in C does not compile.
 
 
+@by_scan
 @every_rewrite
 @pytest.mark.parametrize('given', ['as non-sequence', 'by closure'])
 def test_loss_and_network_inside_scan(given, mode):
@@ -444,6 +446,7 @@ def test_loss_and_network_inside_scan(given, mode):
             np.testing.assert_allclose(in_steps, expected, rtol=1e-9, atol=1e-9)
 
 
+@by_scan
 @every_rewrite
 @pytest.mark.parametrize('given', ['as sequence', 'as non-sequence', 'by closure'])
 def test_predictions_handed_to_scan(given, mode):
@@ -485,7 +488,7 @@ def test_the_network_is_computed_once(name, mode):
     x, w, b = T.dmatrix('x'), theano.shared(np.eye(4), 'w'), theano.shared(np.zeros(4), 'b')
     p = layer(T.dot(x, w) + b)
     loss = ours(p, t).mean()
-    products = ('Dot', 'Dot22', 'Gemm', 'Dot22Scalar', 'Gemv')
+    products = ('Dot', 'Dot22', 'Gemm', 'Dot22Scalar', 'Gemv', 'GpuDot22', 'GpuGemm', 'GpuGemv')
     assert count(theano.function([x], loss, mode=mode_of(mode)), *products) == 1
     assert count(theano.function([x], [loss, p], mode=mode_of(mode)), *products) == 1
     assert count(theano.function([x], [loss, p, theano.grad(loss, w)], mode=mode_of(mode)), *products) == 2
@@ -497,6 +500,7 @@ in_python = theano.change_flags(mode='FAST_COMPILE')  # for the step functions o
 SATURATED = np.array([[800, -300, 0.5, 1e4], [0.25, -0.5, 1, 2], [1e-3, 800, 800, -1e4]])
 
 
+@by_scan
 @every_rewrite
 def test_second_derivatives_of_saturated_losses(mode):
     """The Hessian of the cross-entropies does not depend on the targets: m (diag(p) - p p'), and p (1 - p)."""
@@ -525,6 +529,7 @@ def test_second_derivatives_of_saturated_losses(mode):
         np.testing.assert_allclose(slope, gradient.dot(direction), rtol=1e-12)
 
 
+@by_scan
 @every_rewrite
 def test_second_derivatives_of_saturated_hinges_and_mixed_pairs_are_finite(mode):
     z, v = T.dvectors('z', 'v')

@@ -6,6 +6,8 @@ import os
 import numpy as np
 import pytest
 
+from compiled import MODES
+
 FIGURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, 'docs', 'figures')
 
 
@@ -20,7 +22,7 @@ def script(name):
 training = script('saturated_training')
 
 
-@pytest.mark.parametrize('mode', ['FAST_RUN', 'FAST_COMPILE'])
+@pytest.mark.parametrize('mode', [mode for mode in MODES if mode != 'no optimizer'])
 def test_training_on_saturating_inputs(mode):
     losses = training.train('lasagne_objectives', mode)
     assert losses.shape == (50 * 8,)  # epochs of eight batches
