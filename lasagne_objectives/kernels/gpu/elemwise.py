@@ -65,6 +65,7 @@ class RefuseUnpromisedLengths(Optimizer):
         fgraph.attach_feature(toolbox.ReplaceValidate())
 
     def apply(self, fgraph):
+        replaced = {}
         for node in fgraph.toposort():
             if type(node.op) is GpuElemwise and any(
                 len(alike) > 1 for alike in _unpromised(node)
@@ -72,10 +73,14 @@ class RefuseUnpromisedLengths(Optimizer):
                 strict = StrictGpuElemwise(
                     node.op.scalar_op, node.op.inplace_pattern
                 )
-                outputs = strict(*node.inputs, **dict(return_list=True))
-                fgraph.replace_all_validate(
-                    zip(node.outputs, outputs), reason='lasagne_objectives'
-                )
+                inputs = [replaced.get(old, old) for old in node.inputs]
+                # An element-wise Op on the GPU has one output.
+                replaced[node.outputs[0]] = strict(*inputs)
+        # All at once: each replacement is followed by a look at the whole
+        # graph, for what works in place.
+        fgraph.replace_all_validate(
+            list(replaced.items()), reason='lasagne_objectives'
+        )
 
 
 # After Theano has fused these Ops and has them work in place.
