@@ -61,7 +61,7 @@ lint:
 
 bench-gpu:
 	@bash .ci/setup-gpu
-	THEANO_FLAGS=$(gpu_flags) $(gpu_python) benchmarks/gpu.py $(ARGS)
+	THEANO_FLAGS=$(gpu_flags) $(gpu_python) benchmarks/gpu.py $(or $(ARGS),--sizes 128x10)
 
 docs:
 	@bash .ci/setup docs
