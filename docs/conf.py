@@ -22,7 +22,8 @@ extensions = [
     'numpydoc',
 ]
 
-exclude_patterns = ['_build']
+# numerics.rst includes the other, which is no page by itself
+exclude_patterns = ['_build', 'user/numerics_table.rst']
 add_module_names = False
 autosummary_generate = False  # api.rst has every function on one page
 numpydoc_show_class_members = False
