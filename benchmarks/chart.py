@@ -127,7 +127,7 @@ def draw(report, dtype, threads):
     )[:, 0]
     for axes, panel in zip(all_axes, panels):
         draw_panel(axes, panel)
-        axes.tick_params(labelbottom=True)
+        axes.tick_params(axis='x', labelbottom=True, labelsize='small')
     all_axes[-1].set_xlabel(
         'time relative to lasagne_objectives, whose own is in brackets'
     )
@@ -143,10 +143,14 @@ def draw(report, dtype, threads):
         for handle, label in zip(*axes.get_legend_handles_labels())
     }
     labels = [style[0] for style in STYLES.values() if style[0] in handles]
-    figure.legend(
+    # below the label of the axis; matplotlib 3.7 has a place for that, older
+    # ones have not
+    all_axes[-1].legend(
         [handles[label] for label in labels],
         labels,
-        loc='outside lower center',
+        loc='upper center',
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=4,
         ncol=3,
         frameon=False,
     )
