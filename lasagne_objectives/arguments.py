@@ -31,10 +31,14 @@ def _is_number(value):
 
     Such operands have no float type of their own: they take the others'.
     """
-    if isinstance(value, (bool, int, float, np.generic, np.ndarray)):
-        array = np.asarray(value)
-        return array.ndim == 0 and array.dtype.kind in 'biuf'
-    return False
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.ndim == 0 and value.dtype.kind in 'biuf'
+    # NumPy has no type for an int beyond 64 bits, but casts it to a float.
+    return isinstance(value, (bool, int, float))
+
+
+# What Theano raises for values that it cannot make a tensor of
+_NO_TENSOR = TypeError, ValueError, NotImplementedError, OverflowError
 
 
 def as_tensor(function, name, value):
@@ -48,7 +52,7 @@ def as_tensor(function, name, value):
         raise TypeError(refusal)
     try:
         tensor = T.as_tensor_variable(value)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except _NO_TENSOR as error:
         raise TypeError("%s; Theano says: %s" % (refusal, error)) from error
     if (
         not isinstance(tensor.type, T.TensorType)
@@ -317,7 +321,8 @@ def categorical(function, predictions, targets, axis):
     )
     dtype = float_type(predictions)
     if _is_number(targets):
-        targets = T.constant(targets)
+        # As an array, for Theano takes no bare bool.
+        targets = as_tensor(function, 'targets', np.asarray(targets))
     if getattr(predictions, 'ndim', 0) < 1:
         raise TypeError(
             "%s: rank mismatch: predictions must have a class "

@@ -331,6 +331,7 @@ NO_NUMBERS = {
     'generic': theano.gof.type.generic(),
     'function': len,
     'list-of-str': ['a', 'b'],
+    'list-of-large-int': [2**70],
 }
 no_number = pytest.mark.parametrize('bad', NO_NUMBERS.values(), ids=list(NO_NUMBERS))
 

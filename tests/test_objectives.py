@@ -292,7 +292,7 @@ def test_accuracies_are_bool(predictions):
         assert objectives.categorical_accuracy(p, T.vector('targets', targets), top_k=2).dtype == 'bool'
 
 
-NUMBERS = [2, 0.1, True, np.float64(0.1), np.float32(0.1), np.int64(2), np.array(0.1), np.array(2, 'int64'), np.array(True)]
+NUMBERS = [2, 2**70, 0.1, True, np.float64(0.1), np.float32(0.1), np.int64(2), np.array(0.1), np.array(2, 'int64'), np.array(True)]
 number = pytest.mark.parametrize('number', NUMBERS, ids=lambda number: '{}_{}'.format(type(number).__name__, number))
 
 
@@ -443,6 +443,11 @@ def test_large_integer_number_stays_exact_in_a_small_dtype():
     small = T.vector('small', 'uint8')
     result = evaluate(objectives.squared_error(small, 300) + objectives.squared_error(-1, small), {small: np.array([0, 255], 'uint8')})
     np.testing.assert_array_equal(result, [90001, 45**2 + 256**2])
+
+
+def test_integer_number_beyond_64_bits():
+    result = objectives.squared_error(np.array([0, 2.0**63]), 2**63 + 2**70).eval()
+    np.testing.assert_array_equal(result, [129**2 * 2.0**126, 2.0**140])
 
 
 # aggregate -----------------------------------------------------------------------------------------------------------------------

@@ -72,6 +72,17 @@ def test_class_index_just_outside(case, mode):
         assert_index_refused(function, p, np.array([lowest, 0, highest], 'int32'), lowest, highest, 7)
 
 
+@indexed
+def test_constant_class_index_out_of_range_is_not_reported_by_the_optimizer(case, caplog):
+    """Theano would run the kernel when it folds constants, again and again, and print what it raised each time."""
+    loss = case(T.constant(sample_predictions(case.kind, (3, 7), 'float32')), [0, 7, 1])
+    function = theano.function([], [loss, loss.mean()], mode='FAST_RUN')
+    assert not caplog.records
+    if not works_on_gpu(function):
+        with pytest.raises(IndexError, match='7'):
+            function()
+
+
 @every_mode
 @pytest.mark.parametrize('outputs', [('value',), ('gradient',)], ids='_'.join)
 def test_class_index_out_of_range_behind_a_softmax(outputs, mode):
