@@ -654,3 +654,15 @@ def test_c_code_is_written_for_every_kernel():
     loop = nodes[-1].op.c_support_code_apply(nodes[-1], 'name')
     # The column is read once for each run along a row.
     assert 'reduction(+:part0)' in loop and 'const npy_float32 x1 = *(const npy_float32 *)from[1];' in loop
+
+
+def test_merging_takes_no_time_for_values_that_are_used_twice():
+    """Two states that each step computes from both: going through all ways back would not end."""
+    x, v = T.dvector('x'), T.dvector('v')
+    inputs = [x, v]
+    for _ in range(100):
+        x, v = x + 0.1 * v, v - 0.1 * x
+    loss = objectives.squared_error(x, v)
+    function = theano.function(inputs, loss, mode=theano.Mode('py', 'fast_run').excluding('fusion', 'topo_constant_folding'))
+    last = (1 - 0.1j) ** 100  # x + i v
+    np.testing.assert_allclose(function([1.0], [0.0]), [(last.real - last.imag) ** 2], rtol=1e-10)

@@ -112,7 +112,7 @@ def _merge_pair(fgraph, node, gradient, both):
 # Element-wise losses
 
 
-def _is_ours(node):
+def _is_ours(node, ranks):
     """Whether an element-wise node computes a kernel or compares ranks."""
     scalar_op = node.op.scalar_op
     inner = (
@@ -123,18 +123,19 @@ def _is_ours(node):
     return (
         isinstance(scalar_op, Kernel)
         or any(isinstance(one.op, Kernel) for one in inner)
-        or any(_compares_ranks(v) for v in node.inputs)
+        or not ranks.isdisjoint(node.inputs)
     )
 
 
-def _compares_ranks(variable):
-    """Whether a variable is a rank, or element by element made of ranks."""
-    node = variable.owner
-    return node is not None and (
-        isinstance(node.op, TargetRank)
-        or isinstance(node.op, Elemwise)
-        and any(_compares_ranks(v) for v in node.inputs)
-    )
+def _ranks(nodes):
+    """The ranks, and what is made of them element by element."""
+    ranks = set()
+    for node in nodes:
+        if isinstance(node.op, TargetRank) or (
+            isinstance(node.op, Elemwise) and not ranks.isdisjoint(node.inputs)
+        ):
+            ranks.update(node.outputs)
+    return ranks
 
 
 def _is_sweepable(node, any_type=False):
@@ -178,13 +179,15 @@ def _total(node):
 
 
 def _merge_elementwise(fgraph):
+    nodes = fgraph.toposort()
+    ranks = _ranks(nodes)
     # From the results backwards: what is computed on the way to several of
     # them is taken into their sweep, not written for them to read.
-    for node in reversed(fgraph.toposort()):
+    for node in reversed(nodes):
         if (
             node in fgraph.apply_nodes
             and _is_sweepable(node)
-            and _is_ours(node)
+            and _is_ours(node, ranks)
         ):
             _merge_group(fgraph, [node] + _partners(node))
 
