@@ -105,6 +105,7 @@ class Sweep(CKernel):
         return gof.Apply(self, list(inputs), outputs)
 
     def perform(self, node, inputs, output_storage):
+        _check_shapes(node, inputs)
         fgraph = self.scalar_op.fgraph
         values = dict(zip(fgraph.inputs, inputs))
         for inner in fgraph.toposort():
@@ -166,6 +167,21 @@ def _pattern(node):
     return tuple(
         all(bits) for bits in zip(*[v.broadcastable for v in node.inputs])
     )
+
+
+def _check_shapes(node, arrays):
+    """Refuse lengths of 1 that nobody promised, which NumPy would repeat."""
+    full = arrays[_full_input(node)].shape
+    for variable, array in zip(node.inputs, arrays):
+        expected = tuple(
+            1 if one else length
+            for one, length in zip(variable.broadcastable, full)
+        )
+        if array.shape != expected:
+            raise ValueError(
+                "shapes that do not fit: got %s, expected %s"
+                % (array.shape, expected)
+            )
 
 
 def _full_input(node):
