@@ -10,6 +10,7 @@ import sys
 from collections import namedtuple
 
 import theano
+from theano import gof
 import theano.scalar as scal
 import theano.tensor as T
 from theano.tensor.basic import MaxAndArgmax, Rebroadcast, Reshape
@@ -556,15 +557,29 @@ def same(first, second):
     """Whether two variables are computed in the same way from the same ones.
 
     Stops at variables that are identical, so that only the few nodes that
-    were built twice are read.
+    were built twice are read, and each pair of these once.
     """
-    if first is second:
-        return True
-    if isinstance(first, theano.Constant):
-        return (
-            isinstance(second, theano.Constant)
-            and first.signature() == second.signature()
-        )
+    pairs, seen = [(first, second)], set()
+    while pairs:
+        pair = one, two = pairs.pop()
+        if one is two or pair in seen:
+            continue
+        seen.add(pair)
+        if isinstance(one, theano.Constant):
+            if not (
+                isinstance(two, theano.Constant)
+                and one.signature() == two.signature()
+            ):
+                return False
+        elif _same_node(one, two):
+            pairs.extend(zip(one.owner.inputs, two.owner.inputs))
+        else:
+            return False
+    return True
+
+
+def _same_node(first, second):
+    """Whether equal Ops give two variables, of as many inputs."""
     one, two = first.owner, second.owner
     return (
         one is not None
@@ -572,5 +587,41 @@ def same(first, second):
         and one.op == two.op
         and first.index == second.index
         and len(one.inputs) == len(two.inputs)
-        and all(map(same, one.inputs, two.inputs))
     )
+
+
+def twin(variable, found):
+    """A variable once more, with all that follows the logits built anew.
+
+    Parameters
+    ----------
+    variable : Theano tensor
+    found : Theano tensor
+        What was found for it, computed from the logits.
+
+    Returns
+    -------
+    Theano tensor
+        Equal to the variable, as long as nothing between that and the logits
+        is replaced.
+    """
+    ancestors = set(gof.graph.ancestors([variable]))
+    copies = {v: v for v in _where_parted(found, ancestors)}
+    for node in gof.graph.io_toposort(list(copies), [variable]):
+        if not copies.keys().isdisjoint(node.inputs):
+            copy = node.clone_with_new_inputs(
+                [copies.get(v, v) for v in node.inputs]
+            )
+            copies.update(zip(node.outputs, copy.outputs))
+    return copies[variable]
+
+
+def _where_parted(found, ancestors):
+    """Of what `found` is computed from, the first that is in `ancestors`."""
+    if found in ancestors or found.owner is None:
+        return [found]
+    return [
+        v
+        for variable in found.owner.inputs
+        for v in _where_parted(variable, ancestors)
+    ]

@@ -171,10 +171,16 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
 class FromLogits(gof.Op):
     """A loss of predictions, computed from their logits.
 
-    Inputs are the predictions, the logits found for them and the operands
-    of the formulas. The node stands for the formula of the predictions,
-    whatever they are replaced with; as long as they are made of the logits
-    it is computed, and differentiated, by the formula of the logits.
+    Inputs are the predictions, their twin (the same once more, built anew
+    from the logits), the logits found for them and the operands of the
+    formulas. The node stands for the formula of the predictions, whatever
+    they are replaced with; as long as they equal their twin it is computed,
+    and differentiated, by the formula of the logits.
+
+    Whoever replaces the predictions (``theano.clone``, ``givens``) names one
+    variable, and leaves the twin. ``theano.scan`` replaces, in the gradient
+    of its step, whatever equals a result of the step by the result it has
+    kept: both alike, and the predictions still are made of the logits.
     """
 
     __props__ = ('link', 'formulas')
@@ -183,15 +189,15 @@ class FromLogits(gof.Op):
         self.link = link
         self.formulas = formulas
 
-    def make_node(self, predictions, logits_, *operands):
-        result = self.formulas.from_logits(logits_, *operands)
+    def make_node(self, predictions, twin, logits_, *operands):
+        # Only the type is wanted, which needs no test values.
+        with theano.change_flags(compute_test_value='off'):
+            result = self.formulas.from_logits(logits_, *operands)
         return gof.Apply(
-            self, [predictions, logits_] + list(operands), [result.type()]
+            self,
+            [predictions, twin, logits_] + list(operands),
+            [result.type()],
         )
-
-    def _is_made_of(self, predictions, logits_):
-        found = self.link.find(predictions)
-        return found is not None and logits.same(found, logits_)
 
     def _is_derivative(self):
         """Whether the formula of the predictions reads the logits too.
@@ -202,10 +208,10 @@ class FromLogits(gof.Op):
 
     def resolve(self, node):
         """The formula that a node is to be computed by, and its inputs."""
-        predictions, logits_ = node.inputs[:2]
-        if self._is_made_of(predictions, logits_):
-            return self.formulas.from_logits, node.inputs[1:]
-        return self.formulas.from_predictions, node.inputs
+        predictions, twin, *operands = node.inputs
+        if logits.same(predictions, twin):
+            return self.formulas.from_logits, operands
+        return self.formulas.from_predictions, [predictions] + operands
 
     def expand(self, node):
         """The node's result, built by the formula that it resolves to."""
@@ -215,7 +221,7 @@ class FromLogits(gof.Op):
             found = self.link.find(node.inputs[0])
             if found is not None:
                 formula = self.formulas.from_logits
-                inputs = [found] + node.inputs[2:]
+                inputs = [found] + node.inputs[3:]
         return same_pattern(formula(*inputs), node.outputs[0].broadcastable)
 
     def prepare_node(self, node, storage_map, compute_map, impl):
@@ -224,66 +230,108 @@ class FromLogits(gof.Op):
         if impl == 'py':
             formula, inputs = self.resolve(node)
             arguments = [variable.type() for variable in inputs]
-            node.tag.formula = theano.function(
-                arguments,
-                formula(*arguments),
-                on_unused_input='ignore',
-                mode=theano.Mode(linker='py', optimizer=None),
-            )
+            with theano.change_flags(compute_test_value='off'):
+                node.tag.formula = theano.function(
+                    arguments,
+                    formula(*arguments),
+                    on_unused_input='ignore',
+                    mode=theano.Mode(linker='py', optimizer=None),
+                )
 
     def perform(self, node, inputs, output_storage):
         function = node.tag.formula
+        predictions, _, *operands = inputs
         # The formula of the logits does without the predictions.
-        without = len(inputs) - len(function.maker.inputs)
-        output_storage[0][0] = function(*inputs[without:])
+        if len(function.maker.inputs) > len(operands):
+            operands = [predictions] + operands
+        output_storage[0][0] = function(*operands)
 
     def connection_pattern(self, node):
-        predictions, logits_ = node.inputs[:2]
-        made_of_logits = self._is_made_of(predictions, logits_)
+        predictions, twin, _, *operands = node.inputs
+        made_of_logits = logits.same(predictions, twin)
         # An accuracy is constant in everything: the predictions may ask too.
         constant = node.outputs[0].dtype in T.discrete_dtypes
         return [
             [constant or not made_of_logits],
+            [False],
             [constant or made_of_logits or self._is_derivative()],
-        ] + [[operand.dtype in T.float_dtypes] for operand in node.inputs[2:]]
+        ] + [[operand.dtype in T.float_dtypes] for operand in operands]
 
     def L_op(self, inputs, outputs, output_gradients):
-        predictions, logits_ = inputs[:2]
+        predictions, twin, *operands = inputs
         (gradient,) = output_gradients
         if outputs[0].dtype in T.discrete_dtypes:
-            return [
+            gradients = [
                 variable.zeros_like()
                 if variable.dtype in T.float_dtypes
                 else DisconnectedType()()
-                for variable in inputs
+                for variable in [predictions] + operands
             ]
-        if not self._is_made_of(predictions, logits_):
+        elif logits.same(predictions, twin):
+            gradients = [DisconnectedType()()] + [
+                FromLogits(
+                    self.link, PullBack(self.formulas, self.link, position)
+                )(predictions, twin, *(operands + [gradient]))
+                if variable.dtype in T.float_dtypes
+                else DisconnectedType()()
+                for position, variable in enumerate(operands)
+            ]
+        else:
             gradients = pull_back(
-                self.formulas.from_predictions, inputs, gradient
+                self.formulas.from_predictions,
+                [predictions] + operands,
+                gradient,
             )
             if not self._is_derivative():
                 gradients[1] = DisconnectedType()()
-            return gradients
-        operands = inputs[1:] + [gradient]
-        return [DisconnectedType()()] + [
-            FromLogits(
-                self.link, PullBack(self.formulas, self.link, position)
-            )(predictions, *operands)
-            if variable.dtype in T.float_dtypes
-            else DisconnectedType()()
-            for position, variable in enumerate(inputs[1:])
-        ]
+        return gradients[:1] + [DisconnectedType()()] + gradients[1:]
 
     def R_op(self, inputs, eval_points):
+        result = self(*inputs)
+        if result.dtype in T.discrete_dtypes:
+            return [result.zeros_like()]
+        predictions, twin, *operands = inputs
+        point, twin_point, *points = eval_points
+
+        def plain(points):
+            inputs = [predictions] + operands
+            return push_forward(self.formulas.from_predictions, inputs, points)
+
+        if not logits.same(predictions, twin):
+            return [plain([point] + points)]
+        aside = _difference(point, twin_point)
+        terms = [
+            self._push_forward(
+                inputs, [point if aside is None else None] + points
+            ),
+            plain([aside] + [None] * len(operands)),
+        ]
+        terms = [term for term in terms if term is not None]
+        return [sum(terms[1:], terms[0]) if terms else None]
+
+    def _push_forward(self, inputs, points):
+        """The derivative as a node of its own. The twin has no direction."""
         moving = tuple(
             position
-            for position, point in enumerate(eval_points)
-            if point is not None and inputs[position].dtype in T.float_dtypes
+            for position, variable in enumerate(inputs[:1] + inputs[2:])
+            if points[position] is not None
+            and variable.dtype in T.float_dtypes
         )
         if not moving:
-            return [None]
+            return None
         op = FromLogits(self.link, PushForward(self.formulas, moving))
-        return [op(*(inputs + [eval_points[position] for position in moving]))]
+        return op(*(inputs + [points[position] for position in moving]))
+
+
+def _difference(point, twin_point):
+    """Where predictions move other than as they are made of the logits.
+
+    So they do where a derivative along the predictions themselves is asked
+    for. None if they do not.
+    """
+    if point is None or twin_point is None:
+        return point
+    return None if logits.same(point, twin_point) else point - twin_point
 
 
 def from_logits(predictions, *operands, plain, stable, **options):
@@ -305,7 +353,8 @@ def from_logits(predictions, *operands, plain, stable, **options):
         found = link.find(predictions)
         if found is not None:
             op = FromLogits(link, Formulas(formula, plain, options))
-            return op(predictions, found, *operands)
+            twin = logits.twin(predictions, found)
+            return op(predictions, twin, found, *operands)
     return plain(predictions, *operands, **dict(options))
 
 

@@ -182,6 +182,36 @@ def test_what_is_found_gives_the_predictions(name):
     np.testing.assert_allclose(from_odds, given, rtol=1e-12)
 
 
+@pytest.mark.parametrize('name', list(SOFTMAXES) + list(SIGMOIDS))
+def test_twins(name):
+    predictions = SOFTMAXES[name][0] if name in SOFTMAXES else SIGMOIDS[name]
+    twin = logits.twin(predictions, logits.log_odds(logits.find(predictions)))
+    assert twin is not predictions and logits.same(twin, predictions)
+
+
+def test_a_twin_has_nothing_of_what_is_replaced():
+    e = T.exp(Z)
+    whole = e / e.sum(axis=1, keepdims=True)
+    moved = whole.T
+    for part in e, whole, moved:
+        twin = logits.twin(moved, logits.logits(logits.find(moved)))
+        clone, twin = theano.clone([moved, twin], {part: T.dmatrix()})
+        assert not logits.same(clone, twin)
+
+
+def test_equality_of_networks_that_reuse_layers():
+    """Each layer is used twice by the next: going through all ways to the inputs would not end."""
+
+    def network():
+        h = Z
+        for _ in range(1000):
+            h = h + T.tanh(h)
+        return h
+
+    assert logits.same(network(), network())
+    assert not logits.same(network(), network() + 1)
+
+
 def test_equality_of_graphs():
     one, two = T.constant(1.0), T.constant(2.0)
     assert logits.same(Z + 1, Z + 1) and not logits.same(Z + 1, Z + 2) and not logits.same(Z + 1, Z - 1)

@@ -449,6 +449,40 @@ def test_loss_and_network_inside_scan(given, mode):
             np.testing.assert_allclose(in_steps, expected, rtol=1e-9, atol=1e-9)
 
 
+# What a step gives back beside its loss, each with a layer
+KEPT = {
+    'sigmoid': (T.nnet.sigmoid, lo.binary_crossentropy, lambda z, p: p),
+    'logits of a sigmoid': (T.nnet.sigmoid, lo.binary_crossentropy, lambda z, p: z),
+    'columns of a sigmoid': (lambda z: T.nnet.sigmoid(z)[:, 1:], lambda p, t: lo.binary_crossentropy(p, t[:, 1:]), lambda z, p: p),
+    'softmax': (T.nnet.softmax, lo.categorical_crossentropy, lambda z, p: p),
+    'softmax transposed': (T.nnet.softmax, lo.categorical_crossentropy, lambda z, p: p.T),
+    'hinge of a softmax': (T.nnet.softmax, lambda p, t: lo.binary_hinge_loss(p, t, log_odds=False), lambda z, p: p),
+}
+
+
+@by_scan
+@every_rewrite
+@pytest.mark.parametrize('name', KEPT)
+def test_scan_gives_back_what_the_loss_is_made_of(name, mode):
+    """Scan puts what it has kept into the gradient of its step: the gradient is of the logits all the same."""
+    layer, loss, kept = KEPT[name]
+    w, x, t = theano.shared(np.eye(4), 'w'), T.dtensor3('x'), T.dtensor3('t')
+
+    def step(x, t):
+        z = T.dot(x, w)
+        p = layer(z)
+        # of its square, so that the loss itself stands in the gradient too
+        return kept(z, p), (loss(p, t) ** 2).sum()
+
+    (_, losses), _ = theano.scan(step, sequences=[x, t], mode=mode_of(mode))
+    expected = sum((loss(layer(T.dot(x[i], w)), t[i]) ** 2).sum() for i in range(2))
+    results = [theano.grad(losses.sum(), w), theano.grad(expected, w)]
+    values, ones = random.randn(2, 3, 4) * 1000, np.eye(4)[random.randint(0, 4, (2, 3))]
+    in_steps, at_once = theano.function([x, t], results, mode=mode_of(mode))(values, ones)
+    assert np.isfinite(in_steps).all() and in_steps.any()
+    np.testing.assert_allclose(in_steps, at_once, rtol=1e-9)
+
+
 @by_scan
 @every_rewrite
 @pytest.mark.parametrize('given', ['as sequence', 'as non-sequence', 'by closure'])

@@ -74,9 +74,75 @@ def test_derivative_of_a_gradient_whose_predictions_were_replaced():
 
 def test_a_direction_that_does_not_move():
     node = objectives.binary_crossentropy(T.nnet.sigmoid(Z), T_).owner
-    assert node.op.R_op(node.inputs, [None] * 3) == [None]
-    rank = target_rank.target_rank(Z, T.lvector()).owner
-    assert rank.op.R_op(rank.inputs, [Z, None]) == [None]
+    assert node.op.R_op(node.inputs, [None] * 4) == [None]
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_direction_of_the_predictions_themselves(name):
+    ours, layer, plain = LOSSES[name]
+    predictions = layer(Z)
+    results = []
+    for loss in ours(predictions, T_), plain(predictions, T_):
+        first = T.Rop(loss, predictions, T.constant(POINTS[2]))
+        results.append([first, T.Rop(first, T_, T.constant(POINTS[1]))])
+    ours, plain = [theano.function([Z, T_], result, mode=PYTHON)(*POINTS[:2]) for result in results]
+    for got, expected in zip(ours, plain):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_direction_after_the_predictions_were_replaced(name):
+    """By what moves with the logits, and by what does not."""
+    ours, layer, plain = LOSSES[name]
+    for q, wrt in (Q, Q), (Q, T_), (Q, Z), (softmax(Z**2), Z):
+        predictions = layer(Z)
+        directions = [T.Rop(theano.clone(loss(predictions, T_), {predictions: q}), wrt, T.constant(POINTS[2])) for loss in (ours, plain)]
+        got, expected = theano.function([Z, T_, Q], directions, mode=PYTHON, on_unused_input='ignore')(*POINTS)
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+def accuracies(p, layer):
+    labels = T.zeros_like(p[:, 0], dtype='int64')
+    return [
+        objectives.binary_accuracy(layer(p), T.zeros_like(p)),
+        objectives.categorical_accuracy(layer(p), labels),
+        objectives.categorical_accuracy(layer(p), T.zeros_like(p)),
+        objectives.aggregate(objectives.categorical_accuracy(layer(p), labels)),
+    ]
+
+
+@pytest.mark.parametrize('layer', [lambda p: p, T.nnet.sigmoid, softmax], ids=['plain', 'sigmoid', 'softmax'])
+def test_accuracies_do_not_move(layer):
+    right = accuracies(Z, layer)
+    directions = [T.Rop(one, Z, T.constant(POINTS[1])) for one in right]
+    values = theano.function([Z], right + directions, mode=PYTHON, on_unused_input='ignore')(POINTS[0])
+    for value, direction in zip(values[: len(right)], values[len(right) :]):
+        assert direction.shape == value.shape and not direction.any()
+
+
+@pytest.mark.parametrize('name', LOSSES)
+def test_test_values(name):
+    """Theano computes them as a graph is built, and refuses what has none."""
+    ours, layer, _ = LOSSES[name]
+    with theano.change_flags(compute_test_value='raise'):
+        z, t = T.dmatrix('z'), T.dmatrix('t')
+        z.tag.test_value, t.tag.test_value = POINTS[:2]
+        loss = ours(layer(z), t)
+        gradient = theano.grad(loss.sum(), z)
+        results = [loss, gradient, theano.grad((gradient**2).sum(), z), T.Rop(loss, z, T.constant(POINTS[2]))]
+        results += accuracies(z, layer)
+    values = theano.function([z, t], results, mode=PYTHON)(*POINTS[:2])
+    for result, value in zip(results, values):
+        np.testing.assert_allclose(result.tag.test_value, value, rtol=1e-10)
+
+
+def test_a_missing_test_value_is_said_by_theano():
+    with theano.change_flags(compute_test_value='off'):
+        predictions, t = T.nnet.sigmoid(T.dmatrix('z')), T.dmatrix('t')
+        loss = objectives.binary_crossentropy(predictions, t)
+    with theano.change_flags(compute_test_value='raise'):
+        with pytest.raises((ValueError, AttributeError), match='test value'):
+            theano.grad(loss.sum(), t)
 
 
 def test_accuracies_are_constant():

@@ -6,6 +6,7 @@ standard Ops.
 """
 
 import theano
+from theano import gof
 import theano.tensor as T
 from theano.gradient import DisconnectedType
 
@@ -16,7 +17,17 @@ def _differentiable(variable):
 
 def _fresh(inputs):
     """Stand-ins for `inputs`, all different and without a history."""
-    return [variable.type() for variable in inputs]
+    return [_stand_in(variable.type(), variable) for variable in inputs]
+
+
+def _stand_in(variable, original):
+    """A variable with the test value of another, if Theano computes these."""
+    if theano.config.compute_test_value != 'off':
+        try:
+            variable.tag.test_value = gof.op.get_test_value(original)
+        except AttributeError:
+            pass  # it has none: Theano will say so, as its flag tells it to
+    return variable
 
 
 def _substituted(variable, values):
@@ -54,7 +65,7 @@ def pull_back(formula, inputs, gradient):
     """
     arguments = _fresh(inputs)
     result = formula(*arguments)
-    incoming = result.type()
+    incoming = _stand_in(result.type(), gradient)
     wanted = [v for v in arguments if _differentiable(v)]
     found = theano.grad(
         None,

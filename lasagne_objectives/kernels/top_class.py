@@ -9,7 +9,7 @@ from lasagne_objectives.kernels import rows
 class TopClass(gof.Op):
     """``argmax_j p_ij`` for every row ``i``, the lowest class on ties.
 
-    A row that holds NaN has none: -1.
+    A row that holds NaN has none, nor has one without classes: -1.
     """
 
     __props__ = ()
@@ -22,6 +22,9 @@ class TopClass(gof.Op):
 
     def perform(self, node, inputs, output_storage):
         (values,) = inputs
+        if values.shape[1] == 0:
+            output_storage[0][0] = np.full(len(values), -1)
+            return
         # NaN counts as the largest: where it is one, it is what was found.
         tops = values.argmax(axis=1)
         unordered = np.isnan(values[np.arange(len(values)), tops])
@@ -35,8 +38,7 @@ class TopClass(gof.Op):
         return [inputs[0].zeros_like()]
 
     def R_op(self, inputs, eval_points):
-        # Zeros, not None: Theano gives a comparison of None and a number the
-        # derivative's shape of the number.
+        # Zeros, not None, for what compares it; see TargetRank.
         return [self(*inputs).zeros_like()]
 
 
