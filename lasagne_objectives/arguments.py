@@ -19,6 +19,7 @@ from lasagne_objectives.kernels.elementwise import (
 )
 from lasagne_objectives.kernels.match_shapes import match_shapes
 from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
+from lasagne_objectives.kernels.target_rank import NEVER
 from lasagne_objectives.kernels.top_class import top_class
 
 
@@ -38,7 +39,13 @@ def _is_number(value):
 
 
 # What Theano raises for values that it cannot make a tensor of
-_NO_TENSOR = TypeError, ValueError, NotImplementedError, OverflowError
+_NO_TENSOR = (
+    TypeError,
+    ValueError,
+    NotImplementedError,
+    OverflowError,
+    AssertionError,  # for np.matrix and np.ma.MaskedArray
+)
 
 
 def as_tensor(function, name, value):
@@ -139,23 +146,15 @@ def _static_shape(tensor):
     return tuple(1 if one else None for one in tensor.broadcastable)
 
 
-def _refuse_shapes(function, names, tensors):
-    shapes = [_static_shape(tensor) for tensor in tensors]
+def _refuse_shapes(function, names, shapes):
+    """Refuse the operands of these names, of whose shapes so much is known."""
+    known = [
+        str(tuple(_Unknown() if n is None else n for n in shape))
+        for shape in shapes
+    ]
     raise ValueError(
         "%s: the shapes of %s do not fit: got %s"
-        % (
-            function,
-            ' and '.join(names),
-            ' and '.join(
-                str(
-                    tuple(
-                        _Unknown() if length is None else length
-                        for length in shape
-                    )
-                )
-                for shape in shapes
-            ),
-        )
+        % (function, ' and '.join(names), ' and '.join(known))
     )
 
 
@@ -166,34 +165,33 @@ class _Unknown:
         return '?'
 
 
-def _broadcast_together(*tensors):
+def _broadcast_together(*shapes):
     """Whether the lengths known while building can be broadcast together."""
-    shapes = [_static_shape(tensor) for tensor in tensors]
     return all(
         len(set(lengths) - {None, 1}) <= 1
         for lengths in zip(*[shape[::-1] for shape in shapes])
     )
 
 
-def _length_one_axes(tensor):
-    return [axis for axis, one in enumerate(tensor.broadcastable) if one]
+def _length_one_axes(pattern):
+    return [axis for axis, one in enumerate(pattern) if one]
 
 
 def _follow_column(leader, follower):
-    """Give `follower` the one length-1 axis of `leader`, or take its own.
+    """Give `follower` the one length-1 axis of a leader, or take its own.
 
     A network with one output unit predicts a column, labels come as a
     vector: combining the two must not give every pair. The rule serves any
-    rank, see the user guide.
+    rank, see the user guide. Of the leader the broadcast pattern is given.
     """
-    if leader.ndim == follower.ndim + 1:
+    if len(leader) == follower.ndim + 1:
         ones = _length_one_axes(leader)
         if len(ones) == 1:
             order = list(range(follower.ndim))
             order.insert(ones[0], 'x')
             return follower.dimshuffle(order)
-    if follower.ndim == leader.ndim + 1:
-        ones = _length_one_axes(follower)
+    if follower.ndim == len(leader) + 1:
+        ones = _length_one_axes(follower.broadcastable)
         if len(ones) == 1:
             return follower.dimshuffle(
                 [axis for axis in range(follower.ndim) if axis != ones[0]]
@@ -223,7 +221,7 @@ def align_targets(predictions, targets):
         return predictions, targets
     leader = as_tensor('align_targets', 'predictions', predictions)
     follower = as_tensor('align_targets', 'targets', targets)
-    aligned = _follow_column(leader, follower)
+    aligned = _follow_column(leader.broadcastable, follower)
     return predictions, targets if aligned is follower else aligned
 
 
@@ -249,39 +247,51 @@ def elementwise(function, **arguments):
     predictions, targets = [
         _to_working_type(value, dtype) for value in operands
     ]
-    aligned = _follow_column(predictions, targets)
-    if not _broadcast_together(predictions, aligned):
-        _refuse_shapes(function, list(arguments), [predictions, targets])
+    aligned = _follow_column(predictions.broadcastable, targets)
+    shape = _static_shape(predictions)
+    if not _broadcast_together(shape, _static_shape(aligned)):
+        _refuse_shapes(
+            function, list(arguments), [shape, _static_shape(targets)]
+        )
     return predictions, aligned, dtype
 
 
-def beside(function, name, value, other, dtype):
-    """Prepare a further operand (a margin, a threshold) beside `other`.
+def beside(function, name, value, predictions, dtype, axis=None):
+    """Prepare a further operand (a margin, a threshold) beside predictions.
 
-    It takes the float type of the other operands and never widens it.
+    It takes the float type of the other operands and never widens it. A
+    vector meets a column of predictions as a column. `axis` is the class
+    axis of the predictions, which the operand has not.
     """
+    pattern, shape = predictions.broadcastable, _static_shape(predictions)
+    if axis is not None:
+        pattern, shape = without(pattern, axis), without(shape, axis)
     (value,) = _as_operands(function, **{name: value})
-    value = _to_working_type(value, dtype)
-    if value.ndim > other.ndim:
+    given = _to_working_type(value, dtype)
+    value = _follow_column(pattern, given)
+    if value.ndim > len(pattern):
         raise ValueError(
             "%s: %s must be a scalar or broadcast against a tensor of %d "
             "dimensions, got %d dimensions"
-            % (function, name, other.ndim, value.ndim)
+            % (function, name, len(pattern), value.ndim)
         )
-    if not _broadcast_together(value, other):
-        _refuse_shapes(function, [name, 'predictions'], [value, other])
+    if not _broadcast_together(_static_shape(value), shape):
+        _refuse_shapes(
+            function, [name, 'predictions'], [_static_shape(given), shape]
+        )
     return value
 
 
-def margin(function, delta, other, dtype):
+def margin(function, delta, predictions, dtype, axis=None):
     """Prepare `delta`, which must not be a bool."""
-    if getattr(delta, 'dtype', type(delta)) in (bool, 'bool'):
+    (operand,) = _as_operands(function, delta=delta)
+    if getattr(operand, 'dtype', type(operand)) in (bool, 'bool'):
         raise TypeError(
             "%s: delta must be a number or a numeric tensor, not a bool, got "
             "%s; in older code this position held `binary`: pass it by name"
             % (function, _describe(delta))
         )
-    return beside(function, 'delta', delta, other, dtype)
+    return beside(function, 'delta', operand, predictions, dtype, axis)
 
 
 # ---------------------------------------------------------------------------
@@ -353,11 +363,10 @@ def categorical(function, predictions, targets, axis):
 
 def _check_equal(function, predictions, targets, expected):
     """Refuse constants whose shapes differ where they must be equal."""
-    for known, length in zip(expected, _static_shape(targets)):
+    shapes = [_static_shape(tensor) for tensor in (predictions, targets)]
+    for known, length in zip(expected, shapes[1]):
         if None not in (known, length) and known != length:
-            _refuse_shapes(
-                function, ['predictions', 'targets'], [predictions, targets]
-            )
+            _refuse_shapes(function, ['predictions', 'targets'], shapes)
 
 
 def _dense_targets(function, predictions, targets, axis):
@@ -426,7 +435,8 @@ def rank_limit(function, top_k):
     elif not isinstance(top_k, (bool, np.bool_)):
         try:
             if operator.index(top_k) >= 1:
-                return operator.index(top_k)
+                # No row that can be right ranks beyond that.
+                return min(operator.index(top_k), NEVER)
         except TypeError:
             pass
     raise ValueError(
@@ -456,13 +466,16 @@ def weighted(loss, weights):
         return loss, None
     if _is_number(weights) or is_integer(weights):
         weights = _to_type(weights, loss.dtype)
-    given, weights = weights, _follow_column(loss, weights)
+    given, weights = weights, _follow_column(loss.broadcastable, weights)
     if weights.ndim > loss.ndim:
         raise ValueError(
             "aggregate: weights must not have more dimensions than the loss, "
             "got %d and %d; sum or flatten the weights' further axes first"
             % (weights.ndim, loss.ndim)
         )
-    if not _broadcast_together(loss, weights):
-        _refuse_shapes('aggregate', ['loss', 'weights'], [loss, given])
+    shape = _static_shape(loss)
+    if not _broadcast_together(shape, _static_shape(weights)):
+        _refuse_shapes(
+            'aggregate', ['loss', 'weights'], [shape, _static_shape(given)]
+        )
     return loss, weights

@@ -45,7 +45,6 @@ Examples
 
 import warnings
 
-import numpy as np
 import theano.tensor as T
 
 from lasagne_objectives import arguments
@@ -419,8 +418,10 @@ def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
     predictions, targets, axis, dtype = arguments.categorical(
         'multiclass_hinge_loss', predictions, targets, axis
     )
+    delta = arguments.margin(
+        'multiclass_hinge_loss', delta, predictions, dtype, axis
+    )
     margins = _margins(predictions, targets, axis)
-    delta = arguments.margin('multiclass_hinge_loss', delta, margins, dtype)
     return positive_part(margins + delta).astype(dtype)
 
 
@@ -433,10 +434,12 @@ def _margins(p, t, axis):
     else:
         classes = arguments.row_classes(t, p, axis)
         none = T.lt(classes, 0)
-        # Not T.maximum: Theano's C code for it does not compile for OpenCL.
+        # NaN where there is no class, as the root of -1: to NanGuardMode a
+        # constant NaN is a mistake, also where nothing reads it. Not
+        # T.maximum: Theano's C code for it does not compile for OpenCL.
         margins = T.switch(
             none,
-            T.constant(np.nan, dtype=p.dtype),
+            T.sqrt(T.switch(none, -1.0, 1.0).astype(p.dtype)),
             class_margin(rows_of(p, axis), T.switch(none, 0, classes)),
         )
     return points_of(margins, p, axis)

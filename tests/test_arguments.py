@@ -262,10 +262,16 @@ def test_weights_of_higher_rank_by_two_axes_of_length_1():
     refused(ValueError, 'aggregate', 'weights', [1, 2], T.fvector(), T.TensorType('float32', [True, True])())
 
 
+def test_delta_of_classes_has_the_shape_of_the_loss():
+    scores, classes = np.ones((3, 4)), np.zeros(3, int)
+    assert objectives.multiclass_hinge_loss(scores, classes, np.ones(3)).ndim == 1
+    refused(ValueError, 'multiclass_hinge_loss', 'delta', [3, 4], scores, classes, np.ones(4))
+
+
 @pytest.mark.parametrize(
     'delta',
-    [True, False, np.bool_(True), np.array(True), T.scalar(dtype='bool'), theano.shared(np.array(True))],
-    ids=['True', 'False', 'bool_', 'array', 'symbolic', 'shared'],
+    [True, False, np.bool_(True), np.array(True), T.scalar(dtype='bool'), theano.shared(np.array(True)), [True]],
+    ids=['True', 'False', 'bool_', 'array', 'symbolic', 'shared', 'list'],
 )
 @pytest.mark.parametrize('name', ['binary_hinge_loss', 'multiclass_hinge_loss', 'huber_loss'])
 def test_delta_is_no_bool(name, delta):
@@ -332,6 +338,8 @@ NO_NUMBERS = {
     'function': len,
     'list-of-str': ['a', 'b'],
     'list-of-large-int': [2**70],
+    'matrix-class': np.matrix([[1.0]]),
+    'masked-array': np.ma.array([1.0], mask=[True]),
 }
 no_number = pytest.mark.parametrize('bad', NO_NUMBERS.values(), ids=list(NO_NUMBERS))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from theano.compile.nanguardmode import NanGuardMode
 from theano.configparser import change_flags
 
 import reference
@@ -438,11 +439,34 @@ def test_delta_broadcasts_against_the_predictions(case):
         assert_close(evaluate(case(p, t, delta=delta), {delta: array}), expected.value, 'float32')
 
 
+@pytest.mark.parametrize('case', [case for case in WITH_DELTA if case in ELEMENTWISE], ids=str)
+def test_a_vector_of_deltas_meets_a_column_of_predictions(case):
+    p, t, delta = sample_predictions(case.kind, (4, 1), 'float32'), sample_targets((4,), 'int32'), np.array([0.25, 0.5, 1, 2], 'float32')
+    expected = case.reference(p, t[:, None], delta=delta[:, None])
+    assert_close(evaluate(case(T.addbroadcast(theano.shared(p), 1), t, delta=theano.shared(delta))), expected.value, 'float32')
+
+
+def test_a_vector_of_thresholds_meets_a_column_of_predictions():
+    right = objectives.binary_accuracy(T.constant([[0.5], [0.5]]), 1, theano.shared(np.array([0.25, 0.75])))
+    assert evaluate(right).tolist() == [[True], [False]]
+
+
 def test_large_integer_number_stays_exact_in_a_small_dtype():
     """300 is no uint8, and -1 no unsigned integer at all."""
     small = T.vector('small', 'uint8')
     result = evaluate(objectives.squared_error(small, 300) + objectives.squared_error(-1, small), {small: np.array([0, 255], 'uint8')})
     np.testing.assert_array_equal(result, [90001, 45**2 + 256**2])
+
+
+@pytest.mark.parametrize('case', ELEMENTWISE + CATEGORICAL, ids=str)
+def test_theanos_guard_against_nan_has_nothing_to_say(case):
+    """Not even of a constant that nothing reads on healthy numbers."""
+    p, t = T.fmatrix('p'), T.fmatrix('t')
+    loss = case(p, t)
+    mode = NanGuardMode(nan_is_error=True, inf_is_error=True, big_is_error=True)
+    guarded = theano.function([p, t], [loss, theano.grad(loss.sum(), p)], mode=mode)
+    values = sample_predictions(case.kind, (4, 3), 'float32'), np.eye(3, dtype='float32')[[0, 2, 1, 1]]
+    assert_close(guarded(*values)[0], case.reference(*values).value, 'float32')
 
 
 def test_integer_number_beyond_64_bits():
@@ -827,6 +851,12 @@ def test_symbolic_top_k(top_k, mode):
         [True, True, True],
         [True, True, True],
     ]
+
+
+@every_mode
+@pytest.mark.parametrize('top_k', [2**63 - 1, 2**63, 2**64 - 1, 10**30], ids=str)
+def test_top_k_beyond_any_rank(top_k, mode):
+    assert accuracy([[NAN, 0.5], [0.3, 0.4], [0.3, 0.4]], [1, 7, 0], top_k, mode) == [False, False, True]
 
 
 def test_top_k_of_numpy_and_of_shared_variables():

@@ -9,7 +9,19 @@ import pytest
 import theano
 import theano.tensor as T
 
-from cases import CATEGORICAL, ELEMENTWISE, PY, Case, assert_close, sample_classes, sample_predictions, sample_targets, tensor_type, without
+from cases import (
+    CATEGORICAL,
+    ELEMENTWISE,
+    PY,
+    REWRITTEN,
+    Case,
+    assert_close,
+    sample_classes,
+    sample_predictions,
+    sample_targets,
+    tensor_type,
+    without,
+)
 from device import works_on_gpu
 
 MODES = {'unoptimized': PY, 'FAST_COMPILE': 'FAST_COMPILE', 'FAST_RUN': 'FAST_RUN'}
@@ -116,6 +128,15 @@ def test_class_index_out_of_range_of_every_dtype(case, dtype):
         with pytest.raises(IndexError):
             function(predictions, np.array([1, bad], dtype))
     assert function(predictions, np.array([1, 6], dtype)).shape == (2,)
+
+
+@indexed
+def test_message_names_the_largest_uint64(case):
+    p, t = T.fmatrix('p'), T.vector('t', 'uint64')
+    for mode in PY, 'FAST_RUN':
+        function = theano.function([p, t], case(p, t), mode=mode)
+        indices = np.array([1, 2**64 - 1], 'uint64')
+        assert_index_refused(function, sample_predictions(case.kind, (2, 7), 'float32'), indices, 1, 2**64 - 1, 7)
 
 
 def test_class_index_with_weight_zero_is_out_of_range_too():
@@ -232,6 +253,16 @@ def test_shapes_that_do_not_fit_in_fast_run(case):
     p = sample_predictions(case.kind, (4, 3), 'float32')
     for shape in (4, 1), (1, 3), (5, 3):
         assert_shapes_refused(case, p, sample_targets(shape, 'float32'), mode='FAST_RUN')
+
+
+@pytest.mark.parametrize('case', ELEMENTWISE, ids=str)
+def test_shapes_that_do_not_fit_in_one_sweep_in_python(case):
+    """Value and gradient together, where no C is compiled."""
+    p, t = T.fmatrix('p'), T.fvector('t')
+    loss = case(p, t).sum()
+    function = theano.function([p, t], [loss, theano.grad(loss, p)], mode=REWRITTEN)
+    with pytest.raises(ValueError):
+        function(np.full((3, 1), 0.5, 'float32'), np.ones(3, 'float32'))
 
 
 @pytest.mark.parametrize('shapes', [((4,), (5,)), ((4, 3), (4,)), ((4, 3), (3, 3)), ((4, 1), (4,))], ids=str)

@@ -183,17 +183,22 @@ static int lo_check_classes(PyArrayObject *values, PyArrayObject *indices)
         return -1;
     if (n == 0)
         return 0;
-    npy_int64 least = lo_class<index>(indices, 0), most = least;
+    /* In their own type: uint64 reaches beyond what int64 can say. */
+    index least = lo_value<index>(indices, 0), most = least;
     for (npy_intp i = 1; i < n; i++) {
-        const npy_int64 j = lo_class<index>(indices, i);
+        const index j = lo_value<index>(indices, i);
         least = j < least ? j : least;
         most = j > most ? j : most;
     }
-    if (least >= 0 && most < classes)
+    if (least >= 0 && (npy_uint64)most < (npy_uint64)classes)
         return 0;
+    const bool is_signed = (index)-1 < 0;
     PyErr_Format(PyExc_IndexError,
-                 "class index out of range: the smallest is %lld, the "
-                 "largest is %lld, the number of classes is %lld",
+                 is_signed
+                 ? "class index out of range: the smallest is %lld, the "
+                   "largest is %lld, the number of classes is %lld"
+                 : "class index out of range: the smallest is %llu, the "
+                   "largest is %llu, the number of classes is %lld",
                  (long long)least, (long long)most, (long long)classes);
     return -1;
 }
