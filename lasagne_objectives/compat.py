@@ -16,9 +16,14 @@ Examples
 >>> import lasagne
 """
 
-from lasagne_objectives import shims
+from lasagne_objectives.runner import is_starting
 
 __all__ = []
 
-# For good: uninstall() takes nothing away once this module is imported.
-shims.provide()
+# On the way to the runner, where a sitecustomize may import this, Theano is
+# not imported yet; Python is started anew there, and comes by again.
+if not is_starting():
+    from lasagne_objectives import shims
+
+    # For good: uninstall() takes nothing away once this module is imported.
+    shims.provide()

@@ -134,6 +134,10 @@ class ObjectivesLoader:
     def __init__(self, loader):
         self.loader = loader
 
+    def __getattr__(self, name):
+        # what asks a module's spec for its source, before it is imported
+        return getattr(self.loader, name)
+
     def create_module(self, spec):
         return self.loader.create_module(spec)
 

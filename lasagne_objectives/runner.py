@@ -45,7 +45,12 @@ def main():
         "provided and replaced",
     )
     own = list(itertools.takewhile(is_own_option, sys.argv[1:]))
-    quiet = parser.parse_args(own).quiet
+    options, unknown = parser.parse_known_args(own)
+    if unknown:
+        parser.error(
+            "unrecognized arguments: %s; Python's own options go before -m "
+            "lasagne_objectives" % ' '.join(unknown)
+        )
     script = sys.argv[1 + len(own) :]
     if not script:
         parser.print_help(sys.stderr)
@@ -55,8 +60,14 @@ def main():
             "Python's options -E, -I and -S keep it from preparing "
             "anything for the script: leave them out"
         )
-    command = [sys.executable] + python_options(sys.argv) + script
-    hand_over(command, environment(os.environ, quiet))
+    before = python_options(sys.argv)
+    if before is None:
+        parser.error(
+            "it starts Python anew, as it was started: start it as python -m "
+            "lasagne_objectives, or call lasagne_objectives.install()"
+        )
+    command = [sys.executable] + before + script
+    hand_over(command, environment(os.environ, options.quiet))
 
 
 def is_own_option(argument):

@@ -5,6 +5,7 @@ Importing :mod:`lasagne_objectives.compat` provides it for good,
 """
 
 import collections
+import functools
 import importlib.machinery
 import importlib.util
 import inspect
@@ -86,6 +87,31 @@ def max_pool_2d(
     )
 
 
+def DownsampleFactorMax(
+    ds, ignore_border=False, st=None, padding=(0, 0), mode='max'
+):
+    """What was an Op of pooling, to be called on images.
+
+    Parameters
+    ----------
+    ds, ignore_border, st, padding, mode
+        Those of :func:`max_pool_2d`.
+
+    Returns
+    -------
+    callable
+        From images to the pooled images.
+    """
+    return functools.partial(
+        max_pool_2d,
+        ds=ds,
+        ignore_border=ignore_border,
+        st=st,
+        padding=padding,
+        mode=mode,
+    )
+
+
 class DownsampleLoader:
     """Makes the module that ``theano.tensor.signal.downsample`` was."""
 
@@ -95,7 +121,7 @@ class DownsampleLoader:
     def exec_module(self, module):
         module.max_pool_2d = max_pool_2d
         module.max_pool_2d_same_size = pool.max_pool_2d_same_size
-        module.DownsampleFactorMax = pool.Pool
+        module.DownsampleFactorMax = DownsampleFactorMax
 
 
 def make_downsample(name):

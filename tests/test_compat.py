@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
+from theano.gof.graph import is_same_graph
 from theano.tensor.signal import pool
 
 import lasagne_objectives.compat  # noqa: F401 (so that Lasagne can be imported)
@@ -114,7 +115,7 @@ def test_downsample_is_imported_in_every_way():
 
     assert theano.tensor.signal.downsample is downsample
     assert downsample.max_pool_2d is max_pool_2d
-    assert downsample.DownsampleFactorMax is pool.Pool
+    assert downsample.DownsampleFactorMax is shims.DownsampleFactorMax
     assert downsample.max_pool_2d_same_size is pool.max_pool_2d_same_size
 
 
@@ -132,6 +133,8 @@ def test_downsample_is_imported_in_every_way():
 def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
     image = np.random.RandomState(1).randn(1, 2, 5, 7)
     old = shims.max_pool_2d(T.constant(image), (2, 3), **options)
+    op = shims.DownsampleFactorMax((2, 3), **options)
+    assert is_same_graph(op(T.constant(image)), old)
     assert len(recwarn) == 0  # not even about names that Theano 1.0 dropped
     new = pool.pool_2d(T.constant(image), (2, 3), **modern)
     np.testing.assert_array_equal(old.eval(), new.eval())

@@ -1,6 +1,7 @@
 """install(): the objectives in place of lasagne.objectives, and back."""
 
 import importlib
+import importlib.util
 import inspect
 import pickle
 import subprocess
@@ -92,6 +93,12 @@ def test_after_lasagne_is_imported(lasagne):
     lasagne_objectives.uninstall()
     assert dict(vars(module)) == old
     assert module.squared_error(1, 2) == 'old'
+
+
+def test_its_source_is_found_before_it_is_imported(lasagne):
+    lasagne_objectives.install()
+    spec = importlib.util.find_spec('lasagne.objectives')
+    assert spec.loader.get_source('lasagne.objectives') == SOURCE
 
 
 def test_it_is_still_lasagnes_module(lasagne):

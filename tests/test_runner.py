@@ -247,6 +247,20 @@ def test_another_sitecustomize_has_its_turn(programs, tmp_path, monkeypatch):
     assert out == 'True %s\n' % (tmp_path / 'sitecustomize.py')
 
 
+def test_a_sitecustomize_that_imports_compat(programs, tmp_path, monkeypatch):
+    """As the one that lets Lasagne be imported without the runner."""
+    (tmp_path / 'sitecustomize.py').write_text('import lasagne_objectives.compat')
+    monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(tmp_path), REPOSITORY]))
+    code, out, err = run_python(*RUNNER, '-q', '-c', 'print(1)', cwd=programs)
+    assert (code, out) == (0, '1\n') and 'Error' not in err, err
+
+
+def test_a_script_that_uses_up_its_arguments(user, tmp_path):
+    code = 'import sys; sys.argv[:] = []; import theano; print(sys.argv)'
+    code, out, err = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)
+    assert (code, out) == (0, '[]\n'), err
+
+
 def test_the_package_of_the_current_folder_serves_the_script(tmp_path):
     """In a clone nothing need be installed to run scripts of elsewhere."""
     script = tmp_path / 'script.py'
@@ -295,13 +309,18 @@ def test_help(tmp_path):
 
 @pytest.mark.parametrize(
     'command, message',
-    [(RUNNER + ['-v', 'a.py'], 'unrecognized arguments: -v'), (['-E'] + RUNNER + ['a.py'], '-E, -I and -S keep it from')],
+    [
+        (RUNNER + ['-v', 'a.py'], "unrecognized arguments: -v; Python's own options go before -m lasagne_objectives"),
+        ([os.path.join(REPOSITORY, 'lasagne_objectives'), 'a.py'], 'start it as python -m lasagne_objectives'),
+        (['-E'] + RUNNER + ['a.py'], '-E, -I and -S keep it from'),
+    ],
 )
 def test_what_it_refuses(tmp_path, command, message):
     # where -E hides the package, it is found in the current folder
     code, out, err = run_python(*command, cwd=REPOSITORY)
     assert (code, out) == (2, '')
-    assert err.startswith('usage: ') and message in err
+    # Theano, where it is imported, may warn of something before.
+    assert '\nusage: ' in '\n' + err and message in err
 
 
 # ---------------------------------------------------------------------------
@@ -352,6 +371,11 @@ def test_original_arguments():
     assert len(runner.original_arguments()) > 0
 
 
+def test_compat_provides_nothing_on_the_way_to_the_runner(monkeypatch):
+    monkeypatch.setattr(runner, 'is_starting', lambda: True)
+    assert 'shims' not in runpy.run_path(os.path.join(PACKAGE, 'compat.py'))
+
+
 def test_the_package_is_empty_on_the_way_to_the_runner(monkeypatch):
     """So that nothing is started before the script is."""
     init = os.path.join(PACKAGE, '__init__.py')
@@ -382,7 +406,7 @@ def test_main_starts_python(command_line, monkeypatch, quiet, before):
 
 @pytest.mark.parametrize('arguments, ignore_environment, code', [([], 0, 2), (['-h'], 0, 0), (['-x', 'a.py'], 0, 2), (['a.py'], 1, 2)])
 def test_main_refuses(command_line, monkeypatch, capsys, arguments, ignore_environment, code):
-    command_line(['python', 'other.py'], ['other.py'] + arguments)
+    command_line(['python', '-m', 'lasagne_objectives'] + arguments, ['__main__.py'] + arguments)
     monkeypatch.setattr(sys, 'flags', types.SimpleNamespace(ignore_environment=ignore_environment, no_site=0))
     with pytest.raises(SystemExit) as exit:
         runner.main()
@@ -484,10 +508,28 @@ def test_startup_prepares_theano(startup, monkeypatch, sets):
             os.environ['THEANO_FLAGS'] += ',blas.ldflags='
 
     monkeypatch.setenv('THEANO_FLAGS', 'floatX=float32')
-    monkeypatch.setattr(runpy, 'run_path', lambda path: {os.path.join(PACKAGE, 'bootstrap.py'): {'prepare_theano': prepare_theano}}[path])
+    globals_of_startup = type(finder).prepare_theano.__globals__
+    monkeypatch.setitem(globals_of_startup, 'load_bootstrap', lambda: types.SimpleNamespace(prepare_theano=prepare_theano))
     assert finder.find_spec('theano') is None  # of another finder
     assert finder.provided == ['blas.ldflags'] * sets
     assert finder.report().startswith('lasagne_objectives: ' + 'provided: blas.ldflags' * sets)
+
+
+def test_startup_loads_the_bootstrap_by_itself(startup, monkeypatch):
+    """Whatever is left of sys.argv, which a script may take apart."""
+    finder, _ = startup('')
+    monkeypatch.setattr(sys, 'argv', [])
+    bootstrap = type(finder).prepare_theano.__globals__['load_bootstrap']()
+    assert bootstrap.__file__ == os.path.join(PACKAGE, 'bootstrap.py')
+    bootstrap.prepare_theano()  # Theano is imported: nothing to do
+    assert bootstrap.__name__ not in sys.modules
+
+
+def test_startup_does_nothing_where_there_is_no_theano(startup, monkeypatch):
+    finder, _ = startup('')
+    monkeypatch.setitem(type(finder).prepare_theano.__globals__, 'load_bootstrap', None)
+    assert finder.find_spec('theano', []) is None
+    assert finder.provided == []
 
 
 @pytest.mark.parametrize('name', ['lasagne.layers', 'no module', 'theano.tensor.signal.downsample', 'theano.scan_module.scan_perform_ext'])

@@ -8,7 +8,6 @@ nothing happens here before Theano or Lasagne is imported.
 import atexit
 import importlib.util
 import os
-import runpy
 import sys
 from importlib.machinery import PathFinder
 
@@ -39,7 +38,9 @@ class StartupFinder:
             # script does not look.
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
         if name == 'theano':
-            self.prepare_theano()
+            # Another Python that the script starts may have no Theano.
+            if PathFinder.find_spec(name, path) is not None:
+                self.prepare_theano()
         elif not self.installed and (
             name in SHIMS or name.startswith('lasagne.')
         ):
@@ -49,10 +50,7 @@ class StartupFinder:
     def prepare_theano(self):
         """Let Theano be imported, with the flags the script has set by now."""
         flags = os.environ.get('THEANO_FLAGS')
-        # Run as a script, since importing it would import its package and so
-        # Theano.
-        bootstrap = runpy.run_path(os.path.join(PACKAGE, 'bootstrap.py'))
-        bootstrap['prepare_theano']()
+        load_bootstrap().prepare_theano()
         if os.environ.get('THEANO_FLAGS') != flags:
             self.provided.append('blas.ldflags')
 
@@ -85,6 +83,19 @@ class StartupFinder:
             for part, names in parts
             if names
         )
+
+
+def load_bootstrap():
+    """Load a module of the package by itself.
+
+    Importing it would import the package, and so Theano.
+    """
+    spec = importlib.util.spec_from_file_location(
+        'lasagne_objectives_bootstrap', os.path.join(PACKAGE, 'bootstrap.py')
+    )
+    bootstrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bootstrap)
+    return bootstrap
 
 
 def report_at_exit(finder):
