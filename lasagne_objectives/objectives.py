@@ -45,6 +45,7 @@ Examples
 
 import warnings
 
+import numpy as np  # noqa: F401 (for the examples below)
 import theano.tensor as T
 
 from lasagne_objectives import arguments

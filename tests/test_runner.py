@@ -404,9 +404,11 @@ def test_main_starts_python(command_line, monkeypatch, quiet, before):
     assert environ == {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
 
 
-@pytest.mark.parametrize('arguments, ignore_environment, code', [([], 0, 2), (['-h'], 0, 0), (['-x', 'a.py'], 0, 2), (['a.py'], 1, 2)])
+@pytest.mark.parametrize(
+    'arguments, ignore_environment, code', [([], 0, 2), (['-h'], 0, 0), (['-x', 'a.py'], 0, 2), (['a.py'], 1, 2), (['a.py'], 0, 2)]
+)
 def test_main_refuses(command_line, monkeypatch, capsys, arguments, ignore_environment, code):
-    command_line(['python', '-m', 'lasagne_objectives'] + arguments, ['__main__.py'] + arguments)
+    command_line(['python', 'other.py'] + arguments, ['other.py'] + arguments)
     monkeypatch.setattr(sys, 'flags', types.SimpleNamespace(ignore_environment=ignore_environment, no_site=0))
     with pytest.raises(SystemExit) as exit:
         runner.main()

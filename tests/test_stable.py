@@ -7,7 +7,7 @@ import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives import arguments, stable
-from lasagne_objectives.kernels import c_kernel, softmax_log_odds, target_rank
+from lasagne_objectives.kernels import c_kernel, softmax_log_odds, target_rank, top_class
 
 PYTHON = theano.Mode(linker='py', optimizer=None)
 Z, T_, Q = T.dmatrix('z'), T.dmatrix('t'), T.dmatrix('q')
@@ -136,13 +136,16 @@ def test_test_values(name):
         np.testing.assert_allclose(result.tag.test_value, value, rtol=1e-10)
 
 
-def test_a_missing_test_value_is_said_by_theano():
-    with theano.change_flags(compute_test_value='off'):
-        predictions, t = T.nnet.sigmoid(T.dmatrix('z')), T.dmatrix('t')
-        loss = objectives.binary_crossentropy(predictions, t)
+def test_missing_test_values():
+    """They are missed by Theano, if it is told to."""
+    with theano.change_flags(compute_test_value='ignore'):
+        predictions = T.nnet.sigmoid(Z)
+        loss = objectives.binary_crossentropy(predictions, T_)
+        results = [loss, theano.grad(loss.sum(), Z), T.Rop(loss, predictions, Q)]
+    assert not any(hasattr(result.tag, 'test_value') for result in results)
     with theano.change_flags(compute_test_value='raise'):
         with pytest.raises((ValueError, AttributeError), match='test value'):
-            theano.grad(loss.sum(), t)
+            objectives.binary_crossentropy(T.nnet.sigmoid(Z), T_)
 
 
 def test_accuracies_are_constant():
@@ -182,6 +185,8 @@ def test_empty_rows_and_no_classes():
     assert [a.shape for a in function(np.ones((0, 3)))] == [(0, 3)] * 2
     rank = theano.function([Z], target_rank.target_rank(Z, np.array([0, 1])), mode=PYTHON)
     assert (rank(np.ones((2, 0))) == target_rank.NEVER).all()
+    top = theano.function([Z], top_class.top_class(Z), mode=PYTHON)
+    assert (top(np.ones((2, 0))) == -1).all()
 
 
 def test_one_data_point_as_a_vector():
