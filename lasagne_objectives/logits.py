@@ -386,6 +386,42 @@ def _see(node):
     return _see_transfer(node) if _is_transfer(node) else None
 
 
+def _before_moves(variable):
+    """What the elements of a variable were moved from, and the moves."""
+    moves = []
+    while variable.owner is not None and _see(variable.owner) is not None:
+        moves.insert(0, variable.owner)
+        variable = variable.owner.inputs[0]
+    return variable, moves
+
+
+def is_input(variable):
+    """Whether nothing but moves has happened to an input of the graph."""
+    return _before_moves(variable)[0].owner is None
+
+
+def twin(variable):
+    """A variable once more: the output of its nonlinearity, and the moves.
+
+    It has no name, nor what users mark variables with: whoever replaces all
+    variables of a name must not find it.
+    """
+    source, moves = _before_moves(variable)
+    copy = _anonymous(source.owner.clone().outputs[source.index])
+    for node in moves:
+        inputs = [copy] + node.inputs[1:]
+        copy = _anonymous(node.clone_with_new_inputs(inputs).outputs[0])
+    return copy
+
+
+def _anonymous(variable):
+    marks = variable.tag
+    variable.name, variable.tag = None, gof.utils.scratchpad()
+    if hasattr(marks, 'test_value'):
+        variable.tag.test_value = marks.test_value
+    return variable
+
+
 # ---------------------------------------------------------------------------
 # Nonlinearities
 
@@ -588,40 +624,3 @@ def _same_node(first, second):
         and first.index == second.index
         and len(one.inputs) == len(two.inputs)
     )
-
-
-def twin(variable, found):
-    """A variable once more, with all that follows the logits built anew.
-
-    Parameters
-    ----------
-    variable : Theano tensor
-    found : Theano tensor
-        What was found for it, computed from the logits.
-
-    Returns
-    -------
-    Theano tensor
-        Equal to the variable, as long as nothing between that and the logits
-        is replaced.
-    """
-    ancestors = set(gof.graph.ancestors([variable]))
-    copies = {v: v for v in _where_parted(found, ancestors)}
-    for node in gof.graph.io_toposort(list(copies), [variable]):
-        if not copies.keys().isdisjoint(node.inputs):
-            copy = node.clone_with_new_inputs(
-                [copies.get(v, v) for v in node.inputs]
-            )
-            copies.update(zip(node.outputs, copy.outputs))
-    return copies[variable]
-
-
-def _where_parted(found, ancestors):
-    """Of what `found` is computed from, the first that is in `ancestors`."""
-    if found in ancestors or found.owner is None:
-        return [found]
-    return [
-        v
-        for variable in found.owner.inputs
-        for v in _where_parted(variable, ancestors)
-    ]

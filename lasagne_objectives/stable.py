@@ -103,6 +103,10 @@ class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options')):
     options : tuple of (name, value) pairs
     """
 
+    def unread(self, count):
+        """Positions of operands that the formula of the logits ignores."""
+        return set()
+
     def from_logits(self, logits_, *operands):
         return self.stable(logits_, *operands, **dict(self.options))
 
@@ -117,6 +121,9 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     result. Position 0 means the logits; in the formula of the predictions
     these count as what the predictions were made of.
     """
+
+    def unread(self, count):
+        return self.formulas.unread(count - 1)
 
     def from_logits(self, *operands):
         return pull_back(
@@ -141,6 +148,11 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
     positions in `moving`, counted with the predictions as 0 and the logits
     as 1.
     """
+
+    def unread(self, count):
+        inner = count - len(self.moving)
+        of_predictions = {inner} if self.moving[0] == 0 else set()
+        return self.formulas.unread(inner) | of_predictions
 
     def _split(self, operands):
         count = len(operands) - len(self.moving)
@@ -171,16 +183,16 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
 class FromLogits(gof.Op):
     """A loss of predictions, computed from their logits.
 
-    Inputs are the predictions, their twin (the same once more, built anew
-    from the logits), the logits found for them and the operands of the
-    formulas. The node stands for the formula of the predictions, whatever
-    they are replaced with; as long as they equal their twin it is computed,
-    and differentiated, by the formula of the logits.
+    Inputs are the predictions, their twin (the same once more), the logits
+    found for them and the operands of the formulas. The node stands for the
+    formula of the predictions, whatever they are replaced with; as long as
+    they are made of the logits it is computed, and differentiated, by the
+    formula of the logits.
 
-    Whoever replaces the predictions (``theano.clone``, ``givens``) names one
-    variable, and leaves the twin. ``theano.scan`` replaces, in the gradient
-    of its step, whatever equals a result of the step by the result it has
-    kept: both alike, and the predictions still are made of the logits.
+    The twin is for ``theano.scan``, which replaces, in the gradient of its
+    step, all that equals a result of the step by an input with the result
+    that it has kept: the predictions and the twin alike. Who replaces the
+    predictions otherwise (``theano.clone``, ``givens``) names one variable.
     """
 
     __props__ = ('link', 'formulas')
@@ -199,6 +211,14 @@ class FromLogits(gof.Op):
             [result.type()],
         )
 
+    def _is_made_of_logits(self, predictions, twin, logits_, *operands):
+        found = self.link.find(predictions)
+        if found is None:
+            return logits.is_input(predictions) and logits.same(
+                predictions, twin
+            )
+        return logits.same(found, logits_)
+
     def _is_derivative(self):
         """Whether the formula of the predictions reads the logits too.
 
@@ -208,8 +228,8 @@ class FromLogits(gof.Op):
 
     def resolve(self, node):
         """The formula that a node is to be computed by, and its inputs."""
-        predictions, twin, *operands = node.inputs
-        if logits.same(predictions, twin):
+        predictions, _, *operands = node.inputs
+        if self._is_made_of_logits(*node.inputs):
             return self.formulas.from_logits, operands
         return self.formulas.from_predictions, [predictions] + operands
 
@@ -247,15 +267,19 @@ class FromLogits(gof.Op):
         output_storage[0][0] = function(*operands)
 
     def connection_pattern(self, node):
-        predictions, twin, _, *operands = node.inputs
-        made_of_logits = logits.same(predictions, twin)
+        _, _, *operands = node.inputs
+        made_of_logits = self._is_made_of_logits(*node.inputs)
+        unread = self.formulas.unread(len(operands)) if made_of_logits else []
+        connected = [
+            operand.dtype in T.float_dtypes and position not in unread
+            for position, operand in enumerate(operands)
+        ]
         # An accuracy is constant in everything: the predictions may ask too.
         constant = node.outputs[0].dtype in T.discrete_dtypes
-        return [
-            [constant or not made_of_logits],
-            [False],
-            [constant or made_of_logits or self._is_derivative()],
-        ] + [[operand.dtype in T.float_dtypes] for operand in operands]
+        connected[0] = constant or made_of_logits or self._is_derivative()
+        return [[constant or not made_of_logits], [False]] + [
+            [one] for one in connected
+        ]
 
     def L_op(self, inputs, outputs, output_gradients):
         predictions, twin, *operands = inputs
@@ -267,12 +291,13 @@ class FromLogits(gof.Op):
                 else DisconnectedType()()
                 for variable in [predictions] + operands
             ]
-        elif logits.same(predictions, twin):
+        elif self._is_made_of_logits(*inputs):
+            unread = self.formulas.unread(len(operands))
             gradients = [DisconnectedType()()] + [
                 FromLogits(
                     self.link, PullBack(self.formulas, self.link, position)
                 )(predictions, twin, *(operands + [gradient]))
-                if variable.dtype in T.float_dtypes
+                if variable.dtype in T.float_dtypes and position not in unread
                 else DisconnectedType()()
                 for position, variable in enumerate(operands)
             ]
@@ -297,7 +322,7 @@ class FromLogits(gof.Op):
             inputs = [predictions] + operands
             return push_forward(self.formulas.from_predictions, inputs, points)
 
-        if not logits.same(predictions, twin):
+        if not self._is_made_of_logits(*inputs):
             return [plain([point] + points)]
         aside = _difference(point, twin_point)
         terms = [
@@ -353,7 +378,7 @@ def from_logits(predictions, *operands, plain, stable, **options):
         found = link.find(predictions)
         if found is not None:
             op = FromLogits(link, Formulas(formula, plain, options))
-            twin = logits.twin(predictions, found)
+            twin = logits.twin(predictions)
             return op(predictions, twin, found, *operands)
     return plain(predictions, *operands, **dict(options))
 

@@ -52,6 +52,57 @@ def test_derivatives_built_before_the_predictions_are_replaced(name, wrt):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
 
 
+# Parts of a softmax whose logits were computed twice, and of what makes a row of it
+FIRST, SECOND = T.exp(T.dot(Z, np.eye(4))), T.exp(T.dot(Z, np.eye(4)))
+PARTS = {
+    'numerator': FIRST,
+    'summed': SECOND,
+    'logits of the sum': SECOND.owner.inputs[0],
+    'softmax': FIRST / SECOND.sum(axis=1, keepdims=True),
+}
+
+
+@pytest.mark.parametrize('others', [lambda part: Q, lambda part: 0.5 * part], ids=['input', 'changed'])
+@pytest.mark.parametrize('name', PARTS)
+def test_parts_of_the_predictions_are_replaced(name, others):
+    predictions = PARTS['softmax'].T.T
+    losses = [objectives.categorical_crossentropy(predictions, T_), -(T_ * T.log(predictions)).sum(axis=1)]
+    results = []
+    for loss in losses:
+        both = [loss, theano.grad(loss.sum(), T_)]
+        replaced = theano.clone(both, {PARTS[name]: others(PARTS[name])})
+        results.append(theano.function([Z, T_, Q], replaced, mode=PYTHON, on_unused_input='ignore')(*POINTS))
+    for got, expected in zip(*results):
+        np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    'is_one', [lambda v: v.name == 'p', lambda v: v.owner and isinstance(v.owner.op, T.nnet.nnet.Softmax)], ids=['name', 'Op']
+)
+def test_all_variables_of_a_kind_are_replaced(is_one):
+    """As people search a graph for what they put noise on."""
+    predictions = T.nnet.softmax(Z)
+    predictions.name = 'p'
+    results = []
+    for loss in objectives.categorical_crossentropy(predictions, T_), -(T_ * T.log(predictions)).sum(axis=1):
+        noisy = theano.clone(loss, {v: 0.5 * v for v in theano.gof.graph.ancestors([loss]) if is_one(v)})
+        results.append(theano.function([Z, T_], noisy, mode=PYTHON)(*POINTS[:2]))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-10)
+
+
+@pytest.mark.parametrize('layer', [lambda z: 1 / (1 + T.exp(-z)), softmax], ids=['sigmoid', 'softmax'])
+@pytest.mark.parametrize('loss', [objectives.binary_crossentropy, objectives.categorical_crossentropy])
+def test_gradient_of_a_direction_of_saturated_logits(loss, layer):
+    """The direction of the predictions, infinite by itself, is not read, and has no gradient."""
+    total = loss(layer(Z), T_).sum()
+    along = T.Rop(total, Z, Q)
+    z, t = np.array([[1000.0, -1000.0, -1000.0, 0]]), np.array([[0.0, 1, 0, 0]])
+    results = [theano.grad(along, Q), theano.grad(total, Z), theano.grad(along, Z)]
+    got, expected, second = theano.function([Z, T_, Q], results, mode=PYTHON, on_unused_input='ignore')(z, t, np.ones((1, 4)))
+    np.testing.assert_allclose(got, expected, atol=1e-12)
+    assert np.isfinite(second).all() and abs(expected).max() >= 1
+
+
 def test_gradient_of_replaced_predictions():
     predictions = T.nnet.sigmoid(Z)
     loss = theano.clone(objectives.binary_crossentropy(predictions, T_), {predictions: Q}).sum()
