@@ -134,7 +134,7 @@ def test_class_index_out_of_range_of_every_dtype(case, dtype):
 def test_message_names_the_largest_uint64(case):
     p, t = T.fmatrix('p'), T.vector('t', 'uint64')
     for mode in PY, 'FAST_RUN':
-        function = theano.function([p, t], case(p, t), mode=mode)
+        function = theano.function([p, t], [case(p, t)], mode=mode)
         indices = np.array([1, 2**64 - 1], 'uint64')
         assert_index_refused(function, sample_predictions(case.kind, (2, 7), 'float32'), indices, 1, 2**64 - 1, 7)
 
