@@ -8,6 +8,7 @@ a function by its module, find it.
 
 import contextlib
 import sys
+import threading
 from importlib.machinery import PathFinder
 
 from lasagne_objectives import objectives, shims
@@ -52,14 +53,18 @@ def install():
     True
     """
     undo = contextlib.ExitStack()
-    if _finder not in sys.meta_path:
-        undo.callback(uninstall)
-        before = remember(shims.PLACES)
-        shims.provide()
-        _shims.extend(filter(has_changed, before))
-        sys.meta_path.insert(0, _finder)
-        if 'lasagne.objectives' in sys.modules:
-            replace(sys.modules['lasagne.objectives'])
+    with _lock:
+        if _finder not in sys.meta_path:
+            undo.callback(uninstall)
+            before = remember(shims.PLACES)
+            shims.provide()
+            _shims.extend(filter(has_changed, before))
+        # Looking for what is missing may have installed: the runner does when
+        # it is asked for one of the shims.
+        if _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+            if 'lasagne.objectives' in sys.modules:
+                replace(sys.modules['lasagne.objectives'])
     return undo
 
 
@@ -70,12 +75,13 @@ def uninstall():
     Lasagne run is taken away, unless :mod:`lasagne_objectives.compat` has
     been imported. Where nothing is installed, nothing happens.
     """
-    if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)
-    if 'lasagne_objectives.compat' in sys.modules:
-        _shims.clear()
-    restore(_functions)
-    restore(_shims)
+    with _lock:
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        if 'lasagne_objectives.compat' in sys.modules:
+            _shims.clear()
+        restore(_functions)
+        restore(_shims)
 
 
 def summary():
@@ -186,6 +192,9 @@ def restore(remembered):
         else:
             namespace[name] = before
 
+
+# Threads may install and uninstall at once.
+_lock = threading.RLock()
 
 # What is installed: the finder on sys.meta_path, and what was there before,
 # of what Lasagne needs to run and of lasagne.objectives.

@@ -6,6 +6,7 @@ import inspect
 import pickle
 import subprocess
 import sys
+import threading
 import types
 
 import pytest
@@ -93,6 +94,24 @@ def test_after_lasagne_is_imported(lasagne):
     lasagne_objectives.uninstall()
     assert dict(vars(module)) == old
     assert module.squared_error(1, 2) == 'old'
+
+
+def test_threads_install_once(lasagne):
+    """However they take turns."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            threads = [threading.Thread(target=lasagne_objectives.install) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            finders = sum(isinstance(finder, replacement.ObjectivesFinder) for finder in sys.meta_path)
+            lasagne_objectives.uninstall()
+            assert finders == 1
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_its_source_is_found_before_it_is_imported(lasagne):

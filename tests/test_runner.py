@@ -255,6 +255,12 @@ def test_a_sitecustomize_that_imports_compat(programs, tmp_path, monkeypatch):
     assert (code, out) == (0, '1\n') and 'Error' not in err, err
 
 
+def test_a_script_that_installs_by_itself(user, tmp_path):
+    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:3]])'
+    out = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)[1]
+    assert out.count('ObjectivesFinder') == 1 and 'StartupFinder' in out
+
+
 def test_a_script_that_uses_up_its_arguments(user, tmp_path):
     code = 'import sys; sys.argv[:] = []; import theano; print(sys.argv)'
     code, out, err = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)
