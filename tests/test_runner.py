@@ -533,10 +533,11 @@ def test_startup_loads_the_bootstrap_by_itself(startup, monkeypatch):
     assert bootstrap.__name__ not in sys.modules
 
 
-def test_startup_does_nothing_where_there_is_no_theano(startup, monkeypatch):
+def test_startup_does_nothing_where_there_is_no_numpy(startup, monkeypatch):
     finder, _ = startup('')
     monkeypatch.setitem(type(finder).prepare_theano.__globals__, 'load_bootstrap', None)
-    assert finder.find_spec('theano', []) is None
+    monkeypatch.setattr(importlib.util, 'find_spec', {'numpy': None}.get)
+    assert finder.find_spec('theano') is None
     assert finder.provided == []
 
 

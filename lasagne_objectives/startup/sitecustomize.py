@@ -38,8 +38,9 @@ class StartupFinder:
             # script does not look.
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
         if name == 'theano':
-            # Another Python that the script starts may have no Theano.
-            if PathFinder.find_spec(name, path) is not None:
+            # Another Python that the script starts may have neither Theano
+            # nor the NumPy that preparing it takes.
+            if importlib.util.find_spec('numpy') is not None:
                 self.prepare_theano()
         elif not self.installed and (
             name in SHIMS or name.startswith('lasagne.')
