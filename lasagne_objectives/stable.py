@@ -150,6 +150,8 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
     """
 
     def unread(self, count):
+        # A gradient of 0 would meet, on the way back through what the
+        # direction of the predictions was made of, infinite slopes.
         inner = count - len(self.moving)
         of_predictions = {inner} if self.moving[0] == 0 else set()
         return self.formulas.unread(inner) | of_predictions
