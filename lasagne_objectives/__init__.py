@@ -4,37 +4,12 @@ The nine functions are importable from here and documented in
 :mod:`lasagne_objectives.objectives`.
 """
 
-from lasagne_objectives.runner import is_starting
+import importlib
+import sys
+
+from lasagne_objectives import revival
 
 __version__ = '0.1.0'
-
-# `python -m lasagne_objectives` imports this file on its way to the runner,
-# which does nothing but start Python anew. Theano, and a GPU with it, would be
-# started for nothing, and with other flags than the script may set.
-if not is_starting():
-    from lasagne_objectives.bootstrap import prepare_theano
-
-    # Must run before the first import of theano, that is before the next line.
-    prepare_theano()
-
-    # These two register themselves with Theano.
-    import lasagne_objectives.kernels.gpu
-    import lasagne_objectives.kernels.merge  # noqa: F401
-    from lasagne_objectives.objectives import (
-        aggregate,
-        binary_accuracy,
-        binary_crossentropy,
-        binary_hinge_loss,
-        categorical_accuracy,
-        categorical_crossentropy,
-        huber_loss,
-        multiclass_hinge_loss,
-        squared_error,
-    )
-    from lasagne_objectives.replacement import (  # noqa: F401
-        install,
-        uninstall,
-    )
 
 __all__ = [
     'binary_crossentropy',
@@ -47,3 +22,29 @@ __all__ = [
     'binary_accuracy',
     'categorical_accuracy',
 ]
+
+# Must run before the first import of theano.
+revival.prepare_theano()
+
+# `python -m lasagne_objectives` imports this file, too, on its way to the
+# runner, which may be asked to install Theano.
+if sys.argv[:1] != ['-m']:
+    revival.demand_theano()
+
+
+# The functions are imported when they are asked for, and Theano with them: a
+# script that is run by the runner imports this file in order to import Theano.
+def __getattr__(name):
+    if name == 'objectives':
+        return importlib.import_module('lasagne_objectives.objectives')
+    if name in __all__:
+        return getattr(__getattr__('objectives'), name)
+    if name in ('install', 'uninstall'):
+        from lasagne_objectives.revival import replacement
+
+        return getattr(replacement, name)
+    raise AttributeError('module %r has no attribute %r' % (__name__, name))
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, 'objectives', 'install', 'uninstall'})

@@ -1,5 +1,5 @@
-"""``python -m lasagne_objectives``, see :mod:`lasagne_objectives.runner`."""
+"""``python -m lasagne_objectives``, see :mod:`lasagne_objectives.revival.runner`."""
 
-from lasagne_objectives.runner import main
+from lasagne_objectives.revival.runner import main
 
 main()

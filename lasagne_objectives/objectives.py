@@ -48,6 +48,9 @@ import warnings
 import numpy as np  # noqa: F401 (for the examples below)
 import theano.tensor as T
 
+# The first two register themselves with Theano.
+import lasagne_objectives.kernels.gpu
+import lasagne_objectives.kernels.merge  # noqa: F401
 from lasagne_objectives import arguments
 from lasagne_objectives.arguments import align_targets  # noqa: F401
 from lasagne_objectives.kernels.class_margin import class_margin

@@ -9,9 +9,10 @@ a function by its module, find it.
 import contextlib
 import sys
 import threading
-from importlib.machinery import PathFinder
 
-from lasagne_objectives import objectives, shims
+from lasagne_objectives import objectives
+from lasagne_objectives.revival import lasagne_names
+from lasagne_objectives.revival.imports import ChangingFinder
 
 __all__ = ['install', 'uninstall']
 
@@ -56,12 +57,7 @@ def install():
     with _lock:
         if _finder not in sys.meta_path:
             undo.callback(uninstall)
-            before = remember(shims.PLACES)
-            shims.provide()
-            _shims.extend(filter(has_changed, before))
-        # Looking for what is missing may have installed: the runner does when
-        # it is asked for one of the shims.
-        if _finder not in sys.meta_path:
+            lasagne_names.provide()
             sys.meta_path.insert(0, _finder)
             if 'lasagne.objectives' in sys.modules:
                 replace(sys.modules['lasagne.objectives'])
@@ -78,10 +74,9 @@ def uninstall():
     with _lock:
         if _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
-        if 'lasagne_objectives.compat' in sys.modules:
-            _shims.clear()
+            if 'lasagne_objectives.compat' not in sys.modules:
+                lasagne_names.withdraw()
         restore(_functions)
-        restore(_shims)
 
 
 def summary():
@@ -93,10 +88,9 @@ def summary():
         What was provided to let Lasagne run, the functions that were replaced
         in ``lasagne.objectives``, and those that it did not have.
     """
-    provided = {what for what, *_ in _shims}
     added = {what for what, *_, before in _functions if before is MISSING}
     replaced = {what for what, *_ in _functions} - added - {'__all__'}
-    return sorted(provided), sorted(replaced), sorted(added)
+    return lasagne_names.provided(), sorted(replaced), sorted(added)
 
 
 def replace(module):
@@ -114,44 +108,6 @@ def replace(module):
         ours['__all__'] = sorted({*namespace['__all__'], *objectives.__all__})
     _functions.extend(remember((name, namespace, name) for name in ours))
     namespace.update(ours)
-
-
-class ObjectivesFinder:
-    """Has the functions of ``lasagne.objectives`` replaced at its import."""
-
-    def find_spec(self, name, path, target=None):
-        if name != 'lasagne.objectives':
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None:
-            spec.loader = ObjectivesLoader(spec.loader)
-        return spec
-
-
-class ObjectivesLoader:
-    """Loads a module as another loader does, then replaces its functions.
-
-    Parameters
-    ----------
-    loader : loader
-        The one of the module itself.
-    """
-
-    def __init__(self, loader):
-        self.loader = loader
-
-    def __getattr__(self, name):
-        # what asks a module's spec for its source, before it is imported
-        return getattr(self.loader, name)
-
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
-
-    def exec_module(self, module):
-        # what reads source or data asks the module for its loader
-        module.__loader__ = module.__spec__.loader = self.loader
-        self.loader.exec_module(module)
-        replace(module)
 
 
 def remember(places):
@@ -172,12 +128,6 @@ def remember(places):
     ]
 
 
-def has_changed(remembered):
-    """Whether a place no longer has what was remembered of it."""
-    _, namespace, name, before = remembered
-    return namespace.get(name, MISSING) is not before
-
-
 def restore(remembered):
     """Put back what was there, the last change first, and forget it.
 
@@ -196,8 +146,7 @@ def restore(remembered):
 # Threads may install and uninstall at once.
 _lock = threading.RLock()
 
-# What is installed: the finder on sys.meta_path, and what was there before,
-# of what Lasagne needs to run and of lasagne.objectives.
-_finder = ObjectivesFinder()
-_shims = []
+# What is installed: the finder on sys.meta_path, and what lasagne.objectives
+# had before.
+_finder = ChangingFinder('lasagne.objectives'.__eq__, after=replace)
 _functions = []

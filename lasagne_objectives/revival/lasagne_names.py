@@ -1,24 +1,20 @@
 """What Lasagne on Theano 1.0 and on Python 3.11 misses.
 
 Importing :mod:`lasagne_objectives.compat` provides it for good,
-:func:`lasagne_objectives.install` until ``uninstall``.
+:func:`lasagne_objectives.install` until ``uninstall``. Theano is not imported
+for it, but when the script does so.
 """
 
 import collections
 import functools
 import importlib.machinery
-import importlib.util
 import inspect
 import sys
 import warnings
 
-import theano.tensor.signal
-from theano.tensor.signal import pool
+__all__ = ['provide', 'provided', 'withdraw']
 
-__all__ = ['provide']
-
-# The module that compiles the loop of theano.scan.
-SCAN_LOOP = 'theano.scan_module.scan_perform_ext'
+DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
 ArgSpec = collections.namedtuple('ArgSpec', 'args varargs keywords defaults')
 
@@ -77,6 +73,8 @@ def max_pool_2d(
     Theano tensor
         The pooled images.
     """
+    from theano.tensor.signal import pool
+
     return pool.pool_2d(
         input,
         ws=ds,
@@ -112,102 +110,72 @@ def DownsampleFactorMax(
     )
 
 
-class DownsampleLoader:
-    """Makes the module that ``theano.tensor.signal.downsample`` was."""
+class DownsampleFinder:
+    """Finds the module that ``theano.tensor.signal.downsample`` was.
+
+    The last finder, so a Theano before 1.0 keeps its own. It is the loader,
+    too.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        if name == DOWNSAMPLE:
+            return importlib.machinery.ModuleSpec(name, self)
+        return None
 
     def create_module(self, spec):
         return None  # as Python does
 
     def exec_module(self, module):
+        from theano.tensor.signal import pool
+
         module.max_pool_2d = max_pool_2d
         module.max_pool_2d_same_size = pool.max_pool_2d_same_size
         module.DownsampleFactorMax = DownsampleFactorMax
 
 
-def make_downsample(name):
-    """Build the module that ``theano.tensor.signal.downsample`` was.
-
-    Parameters
-    ----------
-    name : str
-        Its full name.
-
-    Returns
-    -------
-    module
-    """
-    spec = importlib.machinery.ModuleSpec(name, DownsampleLoader())
-    downsample = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(downsample)
-    return downsample
-
-
-def provide_getargspec(module):
-    """Add ``getargspec`` and its ``ArgSpec``, if missing.
-
-    Parameters
-    ----------
-    module : module
-        The module ``inspect``, or a stand-in for it.
-    """
-    if not hasattr(module, 'getargspec'):
-        module.getargspec = getargspec
-        module.ArgSpec = ArgSpec
-
-
-def provide_downsample(package, modules):
-    """Add the module ``downsample`` to Theano's signal package, if missing.
-
-    Parameters
-    ----------
-    package : module
-        ``theano.tensor.signal``, or a stand-in for it.
-    modules : dict
-        ``sys.modules``, or a stand-in for it.
-    """
-    name = package.__name__ + '.downsample'
-    # A Theano before 1.0 has it, though perhaps not imported yet.
-    if name not in modules and importlib.util.find_spec(name) is None:
-        package.downsample = modules[name] = make_downsample(name)
-
-
-def loop_in_python(version, modules):
-    """Keep ``theano.scan`` from compiling its loop where that must fail.
-
-    Parameters
-    ----------
-    version : tuple of int
-        Of Python.
-    modules : dict
-        ``sys.modules``, or a stand-in for it.
-    """
-    if version >= (3, 11):
-        # After an ImportError Theano takes the loop written in Python, and
-        # None makes the import one.
-        modules.setdefault(SCAN_LOOP, None)
+_finder = DownsampleFinder()
 
 
 def provide():
     """Provide what is missing, and leave alone what is there."""
-    provide_getargspec(inspect)
-    loop_in_python(sys.version_info[:2], sys.modules)
-    provide_downsample(theano.tensor.signal, sys.modules)
+    if _finder not in sys.meta_path:
+        sys.meta_path.append(_finder)
+    # Python 3.11 has neither.
+    if not hasattr(inspect, 'getargspec'):
+        inspect.getargspec = getargspec
+        inspect.ArgSpec = ArgSpec
 
 
-# All that provide() may add: what that makes work, and the dictionary and key
-# where it is put.
-PLACES = [
-    ('inspect.getargspec', vars(inspect), 'getargspec'),
-    ('inspect.getargspec', vars(inspect), 'ArgSpec'),
-    ('theano.scan', sys.modules, SCAN_LOOP),
-    (
-        'theano.tensor.signal.downsample',
-        sys.modules,
-        'theano.tensor.signal.downsample',
-    ),
-    (
-        'theano.tensor.signal.downsample',
-        vars(theano.tensor.signal),
-        'downsample',
-    ),
-]
+def provided():
+    """What has been provided and, for a module, imported.
+
+    Returns
+    -------
+    list of str
+    """
+    return ['inspect.getargspec'] * has_ours() + [DOWNSAMPLE] * (
+        our_downsample() is not None
+    )
+
+
+def withdraw():
+    """Take away again what :func:`provide` has provided."""
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
+    if our_downsample() is not None:
+        del sys.modules[DOWNSAMPLE]
+        del sys.modules['theano.tensor.signal'].downsample
+    if has_ours():
+        del inspect.getargspec, inspect.ArgSpec
+
+
+def has_ours():
+    """Whether ``inspect`` has the function of this module."""
+    return getattr(inspect, 'getargspec', None) is getargspec
+
+
+def our_downsample():
+    """The module ``downsample`` that was made here, if it was imported."""
+    module = sys.modules.get(DOWNSAMPLE)
+    spec = getattr(module, '__spec__', None)
+    return module if getattr(spec, 'loader', None) is _finder else None

@@ -12,13 +12,10 @@ import sys
 from importlib.machinery import PathFinder
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
-PACKAGE = os.path.dirname(FOLDER)
+PACKAGE = os.path.dirname(os.path.dirname(FOLDER))
 
-# Imports that need install(), besides those inside of Lasagne.
-SHIMS = [
-    'theano.scan_module.scan_perform_ext',
-    'theano.tensor.signal.downsample',
-]
+# What Lasagne 0.1 imports of Theano and others do, too.
+DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
 
 class StartupFinder:
@@ -29,7 +26,7 @@ class StartupFinder:
     """
 
     def __init__(self):
-        self.provided = []
+        self.prepared = False
         self.installed = False
 
     def find_spec(self, name, path=None, target=None):
@@ -37,23 +34,22 @@ class StartupFinder:
             # The runner may have found it in the current folder, where a
             # script does not look.
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
-        if name == 'theano':
-            # Another Python that the script starts may have neither Theano
-            # nor the NumPy that preparing it takes.
-            if importlib.util.find_spec('numpy') is not None:
-                self.prepare_theano()
-        elif not self.installed and (
-            name in SHIMS or name.startswith('lasagne.')
+        if name == 'theano' and not self.prepared:
+            return self.prepare_theano()
+        if not self.installed and (
+            name == DOWNSAMPLE or name.startswith('lasagne.')
         ):
             return self.install(name)
         return None
 
     def prepare_theano(self):
-        """Let Theano be imported, with the flags the script has set by now."""
-        flags = os.environ.get('THEANO_FLAGS')
-        load_bootstrap().prepare_theano()
-        if os.environ.get('THEANO_FLAGS') != flags:
-            self.provided.append('blas.ldflags')
+        """Prepare for Theano, then find it."""
+        self.prepared = True
+        # Another Python that the script starts may have neither Theano nor
+        # the NumPy that preparing it takes.
+        if importlib.util.find_spec('numpy') is not None:
+            importlib.import_module('lasagne_objectives')
+        return importlib.util.find_spec('theano')
 
     def install(self, name):
         """Install everything, then find the module that was asked for."""
@@ -61,19 +57,14 @@ class StartupFinder:
         import lasagne_objectives
 
         lasagne_objectives.install()
-        spec = importlib.util.find_spec(name)
-        if spec is None:
-            # That it cannot be imported is what was installed.
-            raise ModuleNotFoundError('No module named %r' % name, name=name)
-        return spec
+        return importlib.util.find_spec(name)
 
     def report(self):
         """Say in one line what was done."""
-        provided, replaced, added = self.provided, [], []
-        if 'lasagne_objectives.replacement' in sys.modules:
-            replacement = sys.modules['lasagne_objectives.replacement']
-            shims, replaced, added = replacement.summary()
-            provided = provided + shims
+        provided, replaced, added = [], [], []
+        replacement = sys.modules.get('lasagne_objectives.revival.replacement')
+        if replacement is not None:
+            provided, replaced, added = replacement.summary()
         parts = [
             ('provided', provided),
             ('replaced in lasagne.objectives', replaced or ['nothing']),
@@ -84,19 +75,6 @@ class StartupFinder:
             for part, names in parts
             if names
         )
-
-
-def load_bootstrap():
-    """Load a module of the package by itself.
-
-    Importing it would import the package, and so Theano.
-    """
-    spec = importlib.util.spec_from_file_location(
-        'lasagne_objectives_bootstrap', os.path.join(PACKAGE, 'bootstrap.py')
-    )
-    bootstrap = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bootstrap)
-    return bootstrap
 
 
 def report_at_exit(finder):

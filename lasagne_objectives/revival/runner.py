@@ -31,7 +31,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog='python -m lasagne_objectives',
         usage='%(prog)s [-h] [-q] script.py | -m module | -c command '
-        '[argument ...]',
+        '[argument ...]\n       %(prog)s --install-theano',
         description="Run a script as Python does, with Theano and Lasagne "
         "made importable and the functions of lasagne.objectives "
         "replaced by those of lasagne_objectives.",
@@ -44,6 +44,12 @@ def main():
         help="do not say at the end, on stderr, what was "
         "provided and replaced",
     )
+    parser.add_argument(
+        '--install-theano',
+        action='store_true',
+        help="install Theano 1.0.5, by pip or uv, where it is missing: by "
+        "themselves they cannot build it on Python 3.12 and later",
+    )
     own = list(itertools.takewhile(is_own_option, sys.argv[1:]))
     options, unknown = parser.parse_known_args(own)
     if unknown:
@@ -52,6 +58,12 @@ def main():
             "lasagne_objectives" % ' '.join(unknown)
         )
     script = sys.argv[1 + len(own) :]
+    if options.install_theano:
+        if script:
+            parser.error("--install-theano is given alone, without a script")
+        from lasagne_objectives.revival import theano_installer
+
+        sys.exit(theano_installer.main())
     if not script:
         parser.print_help(sys.stderr)
         sys.exit(2)
@@ -80,12 +92,15 @@ def is_own_option(argument):
 
 
 def original_arguments():
-    """What Python was started with: ``sys.orig_argv``, new in Python 3.10.
+    """What Python was started with.
 
     Returns
     -------
     list of str
     """
+    if hasattr(sys, 'orig_argv'):
+        return sys.orig_argv
+    # Python 3.8 and 3.9 only tell it to C.
     argc, argv = ctypes.c_int(), ctypes.POINTER(ctypes.c_wchar_p)()
     ctypes.pythonapi.Py_GetArgcArgv(ctypes.byref(argc), ctypes.byref(argv))
     return argv[: argc.value]
@@ -120,16 +135,6 @@ def python_options(argv):
         return None
     group = match.group(1)
     return options[:-1] + [group] * (group != '-')
-
-
-def is_starting():
-    """Whether this process is on its way to this package's ``__main__.py``.
-
-    Returns
-    -------
-    bool
-    """
-    return python_options(sys.argv) is not None
 
 
 def environment(inherited, quiet):

@@ -1,0 +1,167 @@
+"""Functions of Theano 1.0.5 that need more than names to be right again.
+
+Each function here repairs the module that it is listed for, after that has
+been loaded. They replace as little as possible, and say what for.
+"""
+
+import copy
+
+import numpy as np
+
+from lasagne_objectives.revival.numpy_then import NUMPY_2, as_dtype
+
+__all__ = ['repair']
+
+
+def repair(module):
+    """Repair a module of Theano's, if it needs that.
+
+    Parameters
+    ----------
+    module : module
+        Just loaded.
+    """
+    for mend in REPAIRS.get(module.__name__, []):
+        mend(module)
+
+
+def find_blas(configdefaults):
+    """NumPy 1.22 and later do not tell Theano what BLAS they were built with.
+
+    So the default of the flag ``blas.ldflags`` is to link OpenBLAS, if that
+    is installed for linking, else empty, with which Theano calls the BLAS
+    inside NumPy. A plain ``-lblas`` may be the reference implementation,
+    which is slow.
+    """
+    flag = type(configdefaults.config.blas).ldflags
+    flag.default = lambda: configdefaults.try_blas_flag(['-lopenblas'])
+
+
+def copy_random_states(raw_random):
+    """NumPy 1.24 and later: a shallow copy shares the state of the original.
+
+    So a stream that is not to advance did.
+    """
+    raw_random.copy = copy.deepcopy
+
+
+def take_objects_as_dtypes(safe_asarray):
+    """NumPy 2: a variable of Theano's, given as a dtype, stands for its own.
+
+    ``gradient.zero_grad`` does that.
+    """
+    convert = safe_asarray._asarray
+
+    def _asarray(a, dtype, order=None):
+        return convert(a, as_dtype(dtype), order)
+
+    safe_asarray._asarray = _asarray
+
+
+def widen_masks(rng_mrg):
+    """NumPy 2: an int32 with a mask beyond int32 is int64, as it was.
+
+    Only the generator in Python computes so, the one in C does not.
+    """
+    next_value = rng_mrg.mrg_next_value
+
+    def mrg_next_value(rstate, new_rstate, NORM, mask, offset):
+        return next_value(rstate, new_rstate, NORM, np.int64(mask), offset)
+
+    rng_mrg.mrg_next_value = mrg_next_value
+
+
+def add_at_indices(subtensor):
+    """NumPy 2 has no ``PyArray_MapIter``, in which the C code is written.
+
+    Theano takes ``np.add.at`` then.
+    """
+
+    def c_code(self, node, name, inputs, outputs, sub):
+        raise NotImplementedError
+
+    subtensor.AdvancedIncSubtensor1.c_code = c_code
+
+
+def compare_exactly(scalar):
+    """NumPy 2: a Python float beside a float32 is one, and so equal to it.
+
+    Theano compares them to find out whether rounding loses something: by
+    itself it would make float32 of 1.1, and inf of 1e300. Integers that do
+    not fit are an error, where they wrapped around.
+    """
+
+    class Exact(float):
+        """A number whose equal is that to all its digits."""
+
+        __hash__ = float.__hash__
+
+        def __eq__(self, other):
+            return np.float64(self) == other
+
+    autocast = scalar.NumpyAutocaster.__call__
+    filtered = scalar.Scalar.filter
+
+    def exact_autocast(self, x):
+        return autocast(self, Exact(x) if type(x) is float else x)
+
+    def exact_filter(self, data, strict=False, allow_downcast=None):
+        # Only a Python float may lose digits where it becomes floatX, and
+        # only of one is Theano to see the type then.
+        loses = allow_downcast is None and self.dtype == scalar.config.floatX
+        if type(data) is float and not (allow_downcast or loses):
+            data = np.float64(data)
+        elif type(data) is int and -(2**63) <= data < 2**64:
+            data = np.asarray(data)
+        return filtered(self, data, strict, allow_downcast)
+
+    scalar.NumpyAutocaster.__call__ = exact_autocast
+    scalar.Scalar.filter = exact_filter
+
+
+def compute_in_float64(scalar):
+    """NumPy 2: ``float32(1) / x`` with a number of Python's is a float32.
+
+    So is, without C, the reciprocal of float64 numbers then.
+    """
+
+    def impl(self, x):
+        return np.float32(1) / (x if hasattr(x, 'dtype') else np.float64(x))
+
+    scalar.Inv.impl = impl
+
+
+def wrap_integers(scalar):
+    """NumPy 2: ``int8(200)`` is an error, and -1 no value for a uint8."""
+    impl = scalar.Cast.impl
+
+    def wrapping_impl(self, input):
+        try:
+            return impl(self, input)
+        except OverflowError:
+            return self.ctor(np.asarray(input).astype(self.o_type.dtype))
+
+    scalar.Cast.impl = wrapping_impl
+    # all bits set, which element-wise operations fill results with
+    scalar.AND.identity = np.int64(-1)
+
+
+def upcast_objects(scalar):
+    """NumPy 2: ``tensor.ceil_intdiv`` gives variables for dtypes."""
+    upcast = scalar.upcast
+    scalar.upcast = lambda *dtypes: upcast(*map(as_dtype, dtypes))
+
+
+# Repairs by the module, in Theano's order of loading them.
+REPAIRS = {'theano.configdefaults': [find_blas]}
+REPAIRS['theano.tensor.raw_random'] = [copy_random_states]
+if NUMPY_2:
+    REPAIRS['theano.misc.safe_asarray'] = [take_objects_as_dtypes]
+    REPAIRS['theano.scalar.basic'] = [
+        compare_exactly,
+        compute_in_float64,
+        wrap_integers,
+        upcast_objects,
+    ]
+    REPAIRS['theano.tensor.subtensor'] = [add_at_indices]
+    REPAIRS['theano.sandbox.rng_mrg'] = [widen_masks]
