@@ -1,0 +1,389 @@
+"""revival/: Theano 1.0.5 on this Python and NumPy, and nobody else notices."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+import theano
+
+import lasagne_objectives
+import then
+from lasagne_objectives import revival
+from lasagne_objectives.revival import imports, numpy_then, python_then, repairs, theano_finder
+
+PACKAGE = os.path.dirname(lasagne_objectives.__file__)
+UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'  # what Theano looks for is all there, but maybe for pkg_resources
+
+
+def run_python(code, *options, fails=False, **environ):
+    """What a new Python prints, which has imported nothing yet."""
+    flags = "base_compiledir='%s',on_opt_error=raise" % theano.config.base_compiledir
+    environ = dict(os.environ, **dict({'THEANO_FLAGS': flags}, **environ))
+    command = [sys.executable] + list(options) + ['-c', code]
+    done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert bool(done.returncode) == fails, done.stderr
+    return done.stderr if fails else done.stdout.strip()
+
+
+# ---------------------------------------------------------------------------
+# What it computes
+
+
+@pytest.mark.parametrize('name', then.CASES)
+@pytest.mark.filterwarnings('ignore')
+def test_theano_gives_what_it_gave(name, monkeypatch):
+    """Values and dtypes, to the last bit, as recorded on Python 3.10 with NumPy 1.21."""
+    monkeypatch.setattr(theano.config, 'on_opt_error', 'raise')
+    with open(then.RECORD) as file:
+        expected = json.load(file)[name]
+    assert json.loads(json.dumps(then.CASES[name]())) == expected
+
+
+# ---------------------------------------------------------------------------
+# The real thing, in a process that has imported nothing yet
+
+
+def test_theano_can_be_imported_after_the_package():
+    code = "import lasagne_objectives, theano; x = theano.tensor.dmatrix(); print(theano.function([x], x.dot(x))([[2]]))"
+    assert run_python(code) == '[[4.]]'
+
+
+def test_scan_needs_nothing_else():
+    code = (
+        "import lasagne_objectives, theano, theano.tensor as T;"
+        "x = T.dvector();"
+        "y, _ = theano.scan(lambda a, b: a + b, [x], outputs_info=[T.constant(0., dtype='float64')]);"
+        "print(theano.function([x], y, mode='FAST_RUN')([1., 2.]).tolist())"
+    )
+    assert run_python(code) == '[1.0, 3.0]'
+
+
+def test_the_process_keeps_what_it_has():
+    """Its environment, NumPy's names, and its modules but for those of Theano, Python, and what Theano imports."""
+    code = (
+        "import os, sys, numpy as np\n"
+        "names, environ, path = set(dir(np)), dict(os.environ), list(sys.path)\n"
+        "import lasagne_objectives, theano, theano.sandbox.rng_mrg\n"
+        "print(sorted(set(dir(np)) - names), os.environ == environ, sys.path == path)\n"
+        "gone = 'distutils', 'imp', 'pkg_resources', 'numpy.distutils', 'numpy.linalg.linalg'\n"
+        "stand_ins = [name for name in gone if name in sys.modules and not getattr(sys.modules[name], '__file__', None)]\n"
+        "print(stand_ins, [name for name, module in sys.modules.items() if module is None and name.startswith('theano')])"
+    )
+    names, modules = run_python(code, '-W', 'ignore').splitlines()
+    # a part of NumPy that Theano imports is a name of NumPy's then
+    assert names.endswith('True True') and not {'product', 'complex', 'cast', 'alltrue'} & set(names.split("'"))
+    assert modules == '[] []'
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason='Python still has it')
+def test_others_do_not_find_what_python_has_dropped():
+    code = "import lasagne_objectives, theano, sys\nsys.modules['setuptools'] = sys.modules['_distutils_hack'] = None\nimport imp"
+    assert "No module named 'imp'" in run_python(code, fails=True)
+
+
+def test_importing_the_package_imports_no_theano():
+    code = "import sys, lasagne_objectives; print('theano' in sys.modules, 'squared_error' in dir(lasagne_objectives))"
+    assert run_python(code) == 'False True'
+
+
+def test_a_module_of_theano_that_is_imported_later_is_prepared():
+    code = "import lasagne_objectives, theano; from theano.sandbox import rng_mrg; print(rng_mrg.np.product is rng_mrg.np.prod)"
+    assert UNAIDED or run_python(code, '-W', 'ignore') == 'True'
+
+
+@pytest.mark.skipif(UNAIDED, reason='Theano is imported without help')
+def test_an_import_of_theano_that_failed_before_does_no_harm():
+    code = (
+        "try:\n    import theano\nexcept (ImportError, AttributeError) as error:\n    print(type(error).__name__)\n"
+        "import lasagne_objectives, theano\nprint(theano.tensor.constant(1.5).eval())"
+    )
+    assert run_python(code, '-W', 'ignore').splitlines()[1:] == ['1.5']
+
+
+def test_without_theano():
+    """The import says in one sentence what to do, and a part of the package that was imported for the runner says so later."""
+    code = "import sys\nclass Finder:\n    def find_spec(self, name, path, target=None):\n        return None\n"
+    hide = code + "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name: None if name == 'theano' else find(name)\n"
+    last = run_python(hide + "import lasagne_objectives", fails=True).splitlines()[-1]
+    assert last.startswith('ModuleNotFoundError: lasagne_objectives needs Theano 1.0.5, which is not installed')
+    assert last.endswith('run %s -m lasagne_objectives --install-theano' % sys.executable)
+    assert run_python(hide + "sys.argv[:] = ['-m']\nimport lasagne_objectives; print('there')") == 'there'
+
+
+def test_theanos_files_are_as_they_were():
+    """No module of Theano's is loaded from elsewhere, and tools find its source."""
+    import inspect
+
+    assert inspect.getsource(theano.scalar.basic).startswith('"""')
+    assert theano.scalar.basic.__loader__.get_filename('theano.scalar.basic') == theano.scalar.basic.__file__
+    assert not theano.__file__.startswith(PACKAGE)
+
+
+@pytest.mark.parametrize('flags, expected', [('blas.ldflags=-lm', '-lm'), ('blas.ldflags=', '')])
+def test_the_users_blas_stays(flags, expected):
+    code = "import lasagne_objectives, theano; print(theano.config.blas.ldflags)"
+    assert run_python(code, THEANO_FLAGS=flags) == expected
+
+
+# ---------------------------------------------------------------------------
+# When it acts
+
+
+@pytest.fixture
+def meta_path(monkeypatch):
+    """Without the finder that this process has installed."""
+    path = [finder for finder in sys.meta_path if not isinstance(finder, theano_finder.TheanoFinder)]
+    monkeypatch.setattr(sys, 'meta_path', path)
+    return path
+
+
+@pytest.mark.parametrize('version, setuptools, acts', [('1.17.3', True, 0), ('1.21.6', False, 1), ('1.22.0', True, 1), ('2.5.0', True, 1)])
+def test_nothing_happens_where_nothing_is_missing(monkeypatch, meta_path, version, setuptools, acts):
+    monkeypatch.setattr(np, '__version__', version)
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: setuptools or None)
+    before = len(meta_path)
+    revival.prepare_theano()
+    revival.prepare_theano()  # twice is once
+    assert len(meta_path) == before + acts
+
+
+def test_it_forgets_what_a_failed_import_left(monkeypatch, meta_path):
+    modules = {name: module for name, module in sys.modules.items() if not theano_finder.is_theanos(name)}
+    left = types.ModuleType('theano.configparser')
+    monkeypatch.setattr(sys, 'modules', dict(modules, **{'theano.configparser': left}))
+    theano_finder.install()
+    assert 'theano.configparser' not in sys.modules and 'numpy' in sys.modules
+
+
+@pytest.mark.parametrize('name, expected', [('theano', True), ('theano.tensor', True), ('theanos', False), ('lasagne', False)])
+def test_is_theanos(name, expected):
+    assert theano_finder.is_theanos(name) == expected
+
+
+@pytest.mark.parametrize('has_loop', [True, False])
+def test_the_loop_of_scan(monkeypatch, has_loop):
+    monkeypatch.setattr(theano_finder, 'HAS_SCAN_LOOP', has_loop)
+    finder = theano_finder.TheanoFinder()
+    monkeypatch.setattr(sys, 'meta_path', [finder] + sys.meta_path)
+    if has_loop:
+        assert finder.find_spec(theano_finder.SCAN_LOOP, theano.scan_module.__path__).name == theano_finder.SCAN_LOOP
+    else:
+        with pytest.raises(ModuleNotFoundError, match='takes the one in Python'):
+            finder.find_spec(theano_finder.SCAN_LOOP)
+
+
+def test_a_blas_is_looked_for_where_numpy_does_not_tell():
+    parameter = types.SimpleNamespace(default='of Theano')
+    blas = type('Blas', (), {'ldflags': parameter})()
+    repairs.find_blas(types.SimpleNamespace(config=types.SimpleNamespace(blas=blas), try_blas_flag=lambda flags: flags))
+    assert parameter.default() == ['-lopenblas']
+
+
+# ---------------------------------------------------------------------------
+# Its parts
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package that imports what has gone."""
+    folder = tmp_path / 'of_that_time'
+    folder.mkdir()
+    (folder / '__init__.py').write_text('')
+    (folder / 'later.py').write_text(
+        'import gone.by as by\nimport gone, os.path\nfrom gone.by import name\n'
+        'def inside():\n    import json.decoder\n    from gone import by\n    from . import later\n    return by, json, later\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield folder
+    for name in ['of_that_time', 'of_that_time.later']:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def stand_ins():
+    gone, by = types.ModuleType('gone'), types.ModuleType('gone.by')
+    gone.by, by.name = by, 'name'
+    return {'gone': gone, 'gone.by': by}
+
+
+def test_stand_ins_are_seen_by_the_modules_that_get_them(package, stand_ins, monkeypatch):
+    theirs, order = imports.builtins_with(stand_ins), []
+
+    def before(module):
+        order.append('before')
+        module.__builtins__ = theirs
+
+    finder = imports.ChangingFinder(lambda name: name.startswith('of_that_time'), before, lambda module: order.append(sorted(vars(module))))
+    monkeypatch.setattr(sys, 'meta_path', [finder] + sys.meta_path)
+    later = importlib.import_module('of_that_time.later')
+    assert later.gone is stand_ins['gone'] and later.by is stand_ins['gone.by'] and later.name == 'name'
+    assert later.inside() == (stand_ins['gone.by'], json, later)
+    assert order[0] == order[2] == 'before' and 'inside' in order[3]
+    assert 'gone' not in sys.modules
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module('gone')
+
+
+def test_what_needs_no_stand_in_is_imported(stand_ins):
+    imported = imports.builtins_with({'os': stand_ins['gone']})['__import__']
+    assert imported('os') is stand_ins['gone']
+    assert imported('os.path') is stand_ins['gone'] and imported('os.path', fromlist=('join',)) is os.path
+    assert imported('json.decoder') is json
+    with pytest.raises(ModuleNotFoundError, match="'os.nowhere'"):
+        imported('os.nowhere')
+
+
+def test_nothing_need_be_changed(package, monkeypatch):
+    finder = imports.ChangingFinder('of_that_time'.__eq__)
+    monkeypatch.setattr(sys, 'meta_path', [finder, object()] + sys.meta_path)
+    module = importlib.import_module('of_that_time')
+    assert module.__file__ == str(package / '__init__.py')
+    assert finder.find_spec('other') is None and finder.find_spec('nowhere_at_all') is None
+
+
+def test_a_package_without_a_file_has_nothing_to_change(tmp_path, monkeypatch):
+    (tmp_path / 'folder_only').mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    finder = imports.ChangingFinder(lambda name: True)
+    monkeypatch.setattr(sys, 'meta_path', [finder] + sys.meta_path)
+    spec = finder.find_spec('folder_only')
+    assert spec.loader is None or not isinstance(spec.loader, imports.ChangingLoader) or spec.submodule_search_locations
+    assert finder.find_spec('nowhere_at_all') is None
+
+
+def test_numpy_then_is_numpy_otherwise():
+    then_numpy = numpy_then.make_numpy_then()
+    assert then_numpy.float32 is np.float32 and then_numpy.random is np.random and then_numpy.__version__ == np.__version__
+    assert then_numpy.product is np.prod and then_numpy.bool is np.bool_ and then_numpy.complex is complex
+    with pytest.raises(AttributeError):
+        then_numpy.no_such_name
+    assert not hasattr(np, 'no_such_name')
+
+
+def test_numpy_2_as_it_was(monkeypatch):
+    """Also where this NumPy is older: its parts are the same."""
+    monkeypatch.setattr(numpy_then, 'NUMPY_2', True)
+    for name, value in [('exceptions', types.SimpleNamespace(ComplexWarning=UserWarning)), ('_core', np)]:
+        monkeypatch.setattr(np, name, getattr(np, name, value), raising=False)
+    then_numpy = numpy_then.make_numpy_then()
+    assert issubclass(then_numpy.ComplexWarning, Warning) and then_numpy.core is np._core
+    assert then_numpy.sctype2char('float32') == 'f' and then_numpy.MAXDIMS == -(2**31)
+    assert then_numpy.cast['float32'](1.5).dtype == 'float32'
+    assert then_numpy.cast[theano.scalar.float64]([1]).dtype == 'float64'
+
+
+def raises_for_large(value, dtype=None, **options):
+    """np.asarray of NumPy 2: what does not fit is an error."""
+    if dtype is not None and np.any(np.asarray(np.asarray(value) != np.asarray(value).astype(dtype))):
+        raise OverflowError
+    return np.asarray(value, dtype, **options)
+
+
+@pytest.mark.parametrize(
+    'value, dtype, expected',
+    [(200, 'int8', -56), (-1, 'uint8', 255), ([300, 1], np.dtype('uint8'), [44, 1]), (2**63 + 1, 'uint32', 1), (-1, 'uint64', 2**64 - 1), (3, None, 3)],
+)
+def test_integers_wrap(value, dtype, expected):
+    wrapped = numpy_then.wrapping(raises_for_large)(value, dtype)
+    assert wrapped.tolist() == expected and (dtype is None or wrapped.dtype == dtype)
+
+
+@pytest.mark.parametrize('value, dtype', [(2**63, 'int8'), (2**63, 'int64'), (1.5, 'int8')])
+def test_what_did_not_wrap_is_still_an_error(value, dtype):
+    with pytest.raises(OverflowError):
+        numpy_then.wrapping(raises_for_large)(value, dtype)
+
+
+@pytest.mark.parametrize('dtype, expected', [('int8', 'int8'), (float, float), (np.dtype('int8'), 'int8'), (theano.scalar.int8, 'int8'), (None, None)])
+def test_as_dtype(dtype, expected):
+    assert numpy_then.as_dtype(dtype) == expected
+
+
+def test_modules_that_have_gone():
+    stand_ins = python_then.make_stand_ins(types.ModuleType('numpy'))
+    sysconfig = stand_ins['distutils.sysconfig']
+    assert os.path.exists(os.path.join(sysconfig.get_python_inc(), 'Python.h'))
+    assert os.path.isdir(sysconfig.get_python_inc(plat_specific=True))
+    assert os.path.exists(os.path.join(sysconfig.get_python_lib(standard_lib=1), 'json'))
+    assert {sysconfig.get_python_lib(), sysconfig.get_python_lib(plat_specific=1)} <= set(sys.path + [sysconfig.get_python_lib()])
+    assert stand_ins['numpy'].distutils.misc_util is stand_ins['numpy.distutils.misc_util']
+    assert stand_ins['numpy.linalg.linalg'].LinAlgError is np.linalg.LinAlgError
+    assert issubclass(stand_ins['pkg_resources'].DistributionNotFound, Exception)
+
+
+@pytest.mark.parametrize('numpy_2', [True, False])
+def test_headers(monkeypatch, numpy_2):
+    monkeypatch.setattr(python_then, 'NUMPY_2', numpy_2)
+    *ours, numpys = python_then.include_dirs()
+    assert numpys == np.get_include() and len(ours) == numpy_2
+    assert all(os.path.exists(os.path.join(folder, 'numpy', 'arrayobject.h')) for folder in ours + [numpys])
+
+
+# What the repairs for NumPy 2 do to Theano is in the record above; here, that they are right on any NumPy.
+
+
+def test_masks_are_wide():
+    seen = []
+    module = types.SimpleNamespace(mrg_next_value=lambda *args: seen.append(args))
+    repairs.widen_masks(module)
+    module.mrg_next_value('state', 'new', 'NORM', 0xFFFFFFFF, 1)
+    assert seen == [('state', 'new', 'NORM', 0xFFFFFFFF, 1)] and seen[0][3].dtype == 'int64'
+
+
+def test_objects_as_dtypes():
+    module = types.SimpleNamespace(_asarray=lambda a, dtype, order: (a, dtype, order))
+    repairs.take_objects_as_dtypes(module)
+    assert module._asarray(1, theano.scalar.int8) == (1, 'int8', None)
+    module = types.SimpleNamespace(upcast=lambda *dtypes: dtypes)
+    repairs.upcast_objects(module)
+    assert module.upcast('int8', theano.tensor.lscalar()) == ('int8', 'int64')
+
+
+def test_random_states_are_copied_deep():
+    module = types.SimpleNamespace()
+    repairs.copy_random_states(module)
+    state = np.random.RandomState(1)
+    assert module.copy(state).randint(100) == state.randint(100)
+
+
+def test_advanced_increments_are_numpys():
+    module = types.SimpleNamespace(AdvancedIncSubtensor1=type('Op', (), {}))
+    repairs.add_at_indices(module)
+    with pytest.raises(NotImplementedError):
+        module.AdvancedIncSubtensor1().c_code(None, 'name', [], [], {})
+
+
+@pytest.fixture
+def scalar():
+    """A copy of what the repairs of theano.scalar.basic change."""
+    original = theano.scalar.basic
+    names = {name: type(name, (getattr(original, name),), {}) for name in ['NumpyAutocaster', 'Scalar', 'Inv', 'Cast', 'AND']}
+    return types.SimpleNamespace(config=theano.config, **names)
+
+
+def test_numbers_are_compared_exactly(scalar):
+    repairs.compare_exactly(scalar)
+    autocast = scalar.NumpyAutocaster(('float16', 'float32', 'float64'))
+    for number in [1.1, 0.5, 1e300, np.array(1.1)]:
+        assert float(autocast(number)) == float(number) or theano.config.floatX != 'float64'
+    assert scalar.NumpyAutocaster(('int8', 'int16'))(200).dtype == 'int16'
+    assert scalar.Scalar('float32').filter(0.5, allow_downcast=False) == 0.5
+    assert scalar.Scalar('int8').filter(200, allow_downcast=True) == -56
+    for dtype, number in [('float32', 1.1), ('int8', 200), ('int64', 2**70)]:
+        with pytest.raises(TypeError):
+            scalar.Scalar(dtype).filter(number, allow_downcast=False)
+
+
+def test_reciprocals_and_casts(scalar):
+    repairs.compute_in_float64(scalar)
+    repairs.wrap_integers(scalar)
+    for one in [3, 3.0, np.float64(3), np.int64(3)]:
+        assert scalar.Inv.impl(None, one) == 1 / 3
+    assert scalar.Inv.impl(None, np.float32(3)).dtype == 'float32'
+    cast = scalar.Cast(theano.scalar.int8)
+    assert cast.impl(100) == 100 and cast.impl(200) == -56 and scalar.AND.identity == -1
