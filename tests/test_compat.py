@@ -1,6 +1,7 @@
-"""compat.py and shims.py: Lasagne runs on Theano 1.0 and Python 3.11."""
+"""compat.py and revival/lasagne_names.py: Lasagne runs on Theano 1.0 and Python 3.11."""
 
-import importlib
+import importlib.machinery
+import importlib.util
 import inspect
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from theano.gof.graph import is_same_graph
 from theano.tensor.signal import pool
 
 import lasagne_objectives.compat  # noqa: F401 (so that Lasagne can be imported)
-from lasagne_objectives import shims
+from lasagne_objectives.revival import lasagne_names
 
 
 def run_python(code):
@@ -29,29 +30,6 @@ def run_python(code):
 
 def test_lasagne_can_be_imported():
     assert run_python("import lasagne_objectives.compat, lasagne;print(lasagne.__version__)") == '0.1'
-
-
-def test_scan_runs_compiled():
-    """The rest of the function is in C even where the loop cannot be."""
-    assert (
-        run_python(
-            "import lasagne_objectives.compat, theano, theano.tensor as T;"
-            "x = T.dvector();"
-            "y, _ = theano.scan(lambda a, b: a + b, [x],"
-            " outputs_info=[T.constant(0., dtype='float64')]);"
-            "print(theano.function([x], y, mode='FAST_RUN')([1., 2.]).tolist())"
-        )
-        == '[1.0, 3.0]'
-    )
-
-
-def test_only_a_python_that_cannot_compile_the_loop_is_kept_from_it():
-    name = 'theano.scan_module.scan_perform_ext'
-    old, new, loaded = {}, {}, {name: 'loaded'}
-    shims.loop_in_python((3, 10), old)
-    shims.loop_in_python((3, 11), new)
-    shims.loop_in_python((3, 11), loaded)
-    assert old == {} and new == {name: None} and loaded == {name: 'loaded'}
 
 
 def test_the_package_alone_changes_nothing():
@@ -115,7 +93,7 @@ def test_downsample_is_imported_in_every_way():
 
     assert theano.tensor.signal.downsample is downsample
     assert downsample.max_pool_2d is max_pool_2d
-    assert downsample.DownsampleFactorMax is shims.DownsampleFactorMax
+    assert downsample.DownsampleFactorMax is lasagne_names.DownsampleFactorMax
     assert downsample.max_pool_2d_same_size is pool.max_pool_2d_same_size
 
 
@@ -132,8 +110,8 @@ def test_downsample_is_imported_in_every_way():
 )
 def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
     image = np.random.RandomState(1).randn(1, 2, 5, 7)
-    old = shims.max_pool_2d(T.constant(image), (2, 3), **options)
-    op = shims.DownsampleFactorMax((2, 3), **options)
+    old = lasagne_names.max_pool_2d(T.constant(image), (2, 3), **options)
+    op = lasagne_names.DownsampleFactorMax((2, 3), **options)
     assert is_same_graph(op(T.constant(image)), old)
     assert len(recwarn) == 0  # not even about names that Theano 1.0 dropped
     new = pool.pool_2d(T.constant(image), (2, 3), **modern)
@@ -141,42 +119,40 @@ def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
 
 
 @pytest.fixture
-def signal(monkeypatch, tmp_path):
-    """Builds a stand-in for the package theano.tensor.signal."""
-
-    def build(*modules):
-        folder = tmp_path / 'signal_stand_in'
-        folder.mkdir()
-        for name in ('__init__',) + modules:
-            (folder / (name + '.py')).touch()
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.delitem(sys.modules, folder.name, raising=False)
-        return importlib.import_module(folder.name)
-
-    return build
+def unaided(monkeypatch):
+    """Without what lasagne_names may have provided."""
+    monkeypatch.setattr(sys, 'meta_path', [finder for finder in sys.meta_path if finder not in (lasagne_names._finder, lasagne_names._lasagne_finder)])
+    monkeypatch.setattr(sys, 'modules', {name: module for name, module in sys.modules.items() if name != lasagne_names.DOWNSAMPLE})
+    monkeypatch.delattr(theano.tensor.signal, 'downsample', raising=False)
+    for name in ['getargspec', 'ArgSpec']:
+        monkeypatch.delattr(inspect, name, raising=False)
 
 
-def test_provides_downsample_where_it_is_missing(signal):
-    package, modules = signal('pool'), {}
-    shims.provide_downsample(package, modules)
-    provided = modules['signal_stand_in.downsample']
-    assert package.downsample is provided
-    assert provided.max_pool_2d is shims.max_pool_2d
+def test_provided_and_withdrawn(unaided):
+    assert lasagne_names.provided() == []
+    lasagne_names.provide()
+    assert lasagne_names.provided() == ['inspect.getargspec']
+    importlib.import_module('theano.tensor.signal.downsample')
+    assert lasagne_names.provided() == ['inspect.getargspec', 'theano.tensor.signal.downsample']
+    assert theano.tensor.signal.downsample.max_pool_2d is lasagne_names.max_pool_2d
+    lasagne_names.withdraw()
+    assert lasagne_names.provided() == [] and not hasattr(theano.tensor.signal, 'downsample') and not hasattr(inspect, 'ArgSpec')
+    with pytest.raises(ImportError):
+        importlib.import_module('theano.tensor.signal.downsample')
+    lasagne_names.withdraw()  # nothing is left to be withdrawn
 
 
-def test_keeps_downsample_where_it_is_imported(signal):
-    package = signal('pool')
-    modules = {'signal_stand_in.downsample': 'an old module'}
-    shims.provide_downsample(package, modules)
-    assert modules['signal_stand_in.downsample'] == 'an old module'
-    assert not hasattr(package, 'downsample')
-
-
-def test_keeps_downsample_where_it_can_be_imported(signal):
-    package, modules = signal('pool', 'downsample'), {}
-    shims.provide_downsample(package, modules)
-    assert modules == {}
-    assert not hasattr(package, 'downsample')
+def test_what_others_provide_is_left_alone(unaided, monkeypatch):
+    """A Theano before 1.0 has a downsample, and Python before 3.11 a getargspec."""
+    monkeypatch.setattr(inspect, 'getargspec', 'old', raising=False)
+    found = importlib.machinery.ModuleSpec(lasagne_names.DOWNSAMPLE, None)
+    sys.meta_path.append(types.SimpleNamespace(find_spec=lambda name, path, target: found if name == found.name else None))
+    lasagne_names.provide()
+    assert importlib.util.find_spec(lasagne_names.DOWNSAMPLE) is found
+    monkeypatch.setitem(sys.modules, lasagne_names.DOWNSAMPLE, types.ModuleType(lasagne_names.DOWNSAMPLE))
+    lasagne_names.withdraw()
+    assert inspect.getargspec == 'old' and lasagne_names.DOWNSAMPLE in sys.modules
+    assert lasagne_names._finder.find_spec('other') is None
 
 
 # ---------------------------------------------------------------------------
@@ -203,7 +179,7 @@ class Class:
 )
 def test_getargspec(function, expected):
     with pytest.warns(DeprecationWarning, match='deprecated since Python 3'):
-        spec = shims.getargspec(function)
+        spec = lasagne_names.getargspec(function)
     assert spec == expected
     assert spec._fields == ('args', 'varargs', 'keywords', 'defaults')
 
@@ -220,28 +196,13 @@ def keyword_only(*, a):
 @pytest.mark.filterwarnings('ignore:inspect.getargspec:DeprecationWarning')
 def test_getargspec_refuses_what_it_cannot_describe(function):
     with pytest.raises(ValueError, match='keyword-only'):
-        shims.getargspec(function)
+        lasagne_names.getargspec(function)
 
 
 @pytest.mark.filterwarnings('ignore:inspect.getargspec:DeprecationWarning')
 def test_getargspec_refuses_what_is_no_function():
     with pytest.raises(TypeError):
-        shims.getargspec(1)
-
-
-def test_provides_getargspec_where_it_is_missing():
-    stand_in = types.ModuleType('inspect')
-    shims.provide_getargspec(stand_in)
-    assert stand_in.getargspec is shims.getargspec
-    assert stand_in.ArgSpec is shims.ArgSpec
-
-
-def test_keeps_getargspec_where_it_is():
-    stand_in = types.ModuleType('inspect')
-    stand_in.getargspec = 'old'
-    shims.provide_getargspec(stand_in)
-    assert stand_in.getargspec == 'old'
-    assert not hasattr(stand_in, 'ArgSpec')
+        lasagne_names.getargspec(1)
 
 
 def test_inspect_has_it_now():

@@ -7,13 +7,13 @@ import pickle
 import subprocess
 import sys
 import threading
-import types
 
 import pytest
 import theano.tensor.signal
 
 import lasagne_objectives
-from lasagne_objectives import objectives, replacement, shims
+from lasagne_objectives import objectives
+from lasagne_objectives.revival import lasagne_names, replacement
 
 LASAGNES = ['aggregate', 'binary_crossentropy', 'categorical_crossentropy', 'squared_error']
 ADDED = ['align_targets', 'binary_accuracy', 'binary_hinge_loss', 'categorical_accuracy', 'huber_loss', 'multiclass_hinge_loss']
@@ -31,7 +31,6 @@ def state():
         dict(vars(inspect)),
         dict(vars(theano.tensor.signal)),
         list(sys.meta_path),
-        sys.modules.get(shims.SCAN_LOOP, 'none'),
         sys.modules.get('theano.tensor.signal.downsample', 'none'),
     ]
     if 'lasagne.objectives' in sys.modules:
@@ -107,7 +106,7 @@ def test_threads_install_once(lasagne):
                 thread.start()
             for thread in threads:
                 thread.join()
-            finders = sum(isinstance(finder, replacement.ObjectivesFinder) for finder in sys.meta_path)
+            finders = sys.meta_path.count(replacement._finder)
             lasagne_objectives.uninstall()
             assert finders == 1
     finally:
@@ -253,7 +252,7 @@ def test_objectives_that_cannot_be_imported(lasagne):
 
 
 def test_summary(lasagne, monkeypatch):
-    monkeypatch.setattr(shims, 'provide', lambda: None)
+    monkeypatch.setattr(lasagne_names, 'provided', list)
     assert replacement.summary() == ([], [], [])
     lasagne_objectives.install()
     assert replacement.summary() == ([], [], [])
@@ -271,31 +270,21 @@ def test_summary(lasagne, monkeypatch):
 
 @pytest.fixture
 def unaided(monkeypatch):
-    """Without the shims, and the module that provides them not imported."""
-    for _, namespace, name in shims.PLACES:
-        monkeypatch.delitem(namespace, name, raising=False)
+    """Without what Lasagne needs, and the module that provides it for good not imported."""
+    lasagne_names.withdraw()
     monkeypatch.delitem(sys.modules, 'lasagne_objectives.compat', raising=False)
+    yield
+    lasagne_names.provide()  # for the tests that come after
 
 
-def test_shims_come_and_go(lasagne, unaided):
+def test_what_lasagne_needs_comes_and_goes(lasagne, unaided):
     before = state()
     lasagne_objectives.install()
-    assert 'theano.tensor.signal.downsample' in sys.modules
-    assert inspect.getargspec is shims.getargspec
-    provided, _, _ = replacement.summary()
-    assert provided == ['inspect.getargspec'] + ['theano.scan'] * (sys.version_info >= (3, 11)) + ['theano.tensor.signal.downsample']
+    importlib.import_module('theano.tensor.signal.downsample')
+    ours = ['inspect.getargspec'] * (sys.version_info >= (3, 11))
+    assert replacement.summary()[0] == ours + ['theano.tensor.signal.downsample']
     lasagne_objectives.uninstall()
     assert state() == before
-
-
-def test_what_is_imported_in_between_stays(lasagne, unaided, monkeypatch):
-    """Scan's compiled loop, where it can be compiled."""
-    monkeypatch.setattr(shims, 'provide', lambda: None)
-    lasagne_objectives.install()
-    loop = types.ModuleType(shims.SCAN_LOOP)
-    monkeypatch.setitem(sys.modules, shims.SCAN_LOOP, loop)
-    lasagne_objectives.uninstall()
-    assert sys.modules[shims.SCAN_LOOP] is loop
 
 
 @pytest.mark.parametrize('order', ['before', 'between'])
@@ -305,12 +294,11 @@ def test_compat_is_for_good(lasagne, unaided, order):
     lasagne_objectives.install()
     importlib.import_module('lasagne_objectives.compat')
     lasagne_objectives.uninstall()
-    assert inspect.getargspec is shims.getargspec
-    assert 'theano.tensor.signal.downsample' in sys.modules
+    assert lasagne_names._finder in sys.meta_path and hasattr(inspect, 'getargspec')
     # once more: there is nothing left to undo
     lasagne_objectives.install()
     lasagne_objectives.uninstall()
-    assert inspect.getargspec is shims.getargspec
+    assert lasagne_names._finder in sys.meta_path and hasattr(inspect, 'getargspec')
 
 
 # ---------------------------------------------------------------------------
@@ -352,11 +340,9 @@ def test_without_lasagne():
 
 
 def test_the_package_alone_installs_nothing():
-    assert (
-        run_python(
-            "import sys; before = list(sys.meta_path); import lasagne_objectives;"
-            "from lasagne_objectives.replacement import ObjectivesFinder as F;"
-            "print([f for f in sys.meta_path if isinstance(f, F)])"
-        )
-        == '[]'
+    """Nothing at all where Theano finds all it looks for, else one finder that concerns Theano alone."""
+    code = (
+        "import sys; before = list(sys.meta_path); import lasagne_objectives.objectives;"
+        "print({type(f).__name__ for f in sys.meta_path if f not in before} - {'TheanoFinder', '_SixMetaPathImporter'})"
     )
+    assert run_python(code) == 'set()'

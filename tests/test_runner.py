@@ -13,7 +13,7 @@ import pytest
 import theano
 
 import lasagne_objectives
-from lasagne_objectives import runner
+from lasagne_objectives.revival import lasagne_names, runner
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPTS = os.path.join(REPOSITORY, 'tests', 'scripts')
@@ -256,9 +256,9 @@ def test_a_sitecustomize_that_imports_compat(programs, tmp_path, monkeypatch):
 
 
 def test_a_script_that_installs_by_itself(user, tmp_path):
-    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:3]])'
+    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:4]])'
     out = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)[1]
-    assert out.count('ObjectivesFinder') == 1 and 'StartupFinder' in out
+    assert out.count('ChangingFinder') == 2 and 'StartupFinder' in out
 
 
 def test_a_script_that_uses_up_its_arguments(user, tmp_path):
@@ -365,29 +365,13 @@ def command_line(monkeypatch):
 def test_python_options(command_line, options, expected, after):
     command_line(['python'] + options.split() + after, ['-m'] + after)
     assert runner.python_options(sys.argv) == expected
-    assert runner.is_starting() == (expected is not None)
-    sys.argv.append('more')
-    assert not runner.is_starting()
 
 
 def test_original_arguments():
-    code = "from lasagne_objectives.runner import original_arguments\nprint(original_arguments()[1:])"
+    code = "from lasagne_objectives.revival.runner import original_arguments\nprint(original_arguments()[1:])"
     _, out, err = run_python('-W', 'ignore', '-c', code, '\xe9', '', cwd=REPOSITORY)
     assert out == repr(['-W', 'ignore', '-c', code, '\xe9', '']) + '\n', err
     assert len(runner.original_arguments()) > 0
-
-
-def test_compat_provides_nothing_on_the_way_to_the_runner(monkeypatch):
-    monkeypatch.setattr(runner, 'is_starting', lambda: True)
-    assert 'shims' not in runpy.run_path(os.path.join(PACKAGE, 'compat.py'))
-
-
-def test_the_package_is_empty_on_the_way_to_the_runner(monkeypatch):
-    """So that nothing is started before the script is."""
-    init = os.path.join(PACKAGE, '__init__.py')
-    monkeypatch.setattr(runner, 'is_starting', lambda: True)
-    names = runpy.run_path(init)
-    assert 'squared_error' not in names and 'install' not in names
 
 
 @pytest.mark.parametrize('quiet', [False, True])
@@ -405,7 +389,7 @@ def test_main_starts_python(command_line, monkeypatch, quiet, before):
     assert command == [sys.executable, '-u', 'a.py', '-q']
     assert environ.pop('LASAGNE_OBJECTIVES_REPORT') == ('' if quiet else '1')
     path = environ.pop('PYTHONPATH').split(os.pathsep)
-    assert path[0] == os.path.join(PACKAGE, 'startup')
+    assert path[0] == os.path.join(PACKAGE, 'revival', 'startup')
     assert path[1:] == (['a', 'b'] if before else [])
     assert environ == {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
 
@@ -457,7 +441,7 @@ def startup(monkeypatch, tmp_path):
 
     def start(report):
         monkeypatch.setattr(sys, 'meta_path', list(sys.meta_path))
-        folder = os.path.join(PACKAGE, 'startup')
+        folder = os.path.join(PACKAGE, 'revival', 'startup')
         monkeypatch.setattr(sys, 'path', [folder, str(tmp_path)] + sys.path)
         (tmp_path / 'sitecustomize.py').write_text('other = True')
         monkeypatch.setitem(sys.modules, 'sitecustomize', None)
@@ -494,72 +478,47 @@ def test_startup_reports_at_exit(startup, monkeypatch, capsys):
 
 def test_startup_reports_before_anything_is_imported(startup, monkeypatch):
     finder, _ = startup('')
-    monkeypatch.delitem(sys.modules, 'lasagne_objectives.replacement')
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.replacement')
     assert finder.report() == NOTHING
 
 
 def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
     finder, _ = startup('')
     monkeypatch.setattr(sys, 'path', [])
-    spec = importlib.util.find_spec('lasagne_objectives.runner')
+    spec = importlib.util.find_spec('lasagne_objectives.revival.runner')
     assert spec.origin == runner.__file__
     assert finder.find_spec('lasagne_objectives').origin == lasagne_objectives.__file__
     assert finder.find_spec('os') is None
 
 
-@pytest.mark.parametrize('sets', [True, False])
-def test_startup_prepares_theano(startup, monkeypatch, sets):
+@pytest.mark.parametrize('there', [True, False])
+def test_startup_prepares_theano_where_there_is_numpy(startup, monkeypatch, there):
     finder, _ = startup('')
-
-    def prepare_theano():
-        if sets:
-            os.environ['THEANO_FLAGS'] += ',blas.ldflags='
-
-    monkeypatch.setenv('THEANO_FLAGS', 'floatX=float32')
-    globals_of_startup = type(finder).prepare_theano.__globals__
-    monkeypatch.setitem(globals_of_startup, 'load_bootstrap', lambda: types.SimpleNamespace(prepare_theano=prepare_theano))
+    found = {'numpy': there or None, 'theano': 'the spec of Theano'}
+    imported = []
+    monkeypatch.setattr(importlib.util, 'find_spec', found.get)
+    monkeypatch.setattr(importlib, 'import_module', imported.append)
+    assert finder.find_spec('theano') == 'the spec of Theano'
     assert finder.find_spec('theano') is None  # of another finder
-    assert finder.provided == ['blas.ldflags'] * sets
-    assert finder.report().startswith('lasagne_objectives: ' + 'provided: blas.ldflags' * sets)
+    assert imported == ['lasagne_objectives'] * there
 
 
-def test_startup_loads_the_bootstrap_by_itself(startup, monkeypatch):
-    """Whatever is left of sys.argv, which a script may take apart."""
+def test_startup_provides_what_lasagne_looks_for_first(startup, monkeypatch):
     finder, _ = startup('')
-    monkeypatch.setattr(sys, 'argv', [])
-    bootstrap = type(finder).prepare_theano.__globals__['load_bootstrap']()
-    assert bootstrap.__file__ == os.path.join(PACKAGE, 'bootstrap.py')
-    bootstrap.prepare_theano()  # Theano is imported: nothing to do
-    assert bootstrap.__name__ not in sys.modules
+    provided = []
+    monkeypatch.setattr(lasagne_names, 'provide', lambda: provided.append(1))
+    monkeypatch.setattr(importlib.util, 'find_spec', {'lasagne': 'the spec of Lasagne'}.get)
+    assert finder.find_spec('lasagne') == 'the spec of Lasagne'
+    assert finder.find_spec('lasagne') is None
+    assert provided == [1]
 
 
-def test_startup_does_nothing_where_there_is_no_numpy(startup, monkeypatch):
-    finder, _ = startup('')
-    monkeypatch.setitem(type(finder).prepare_theano.__globals__, 'load_bootstrap', None)
-    monkeypatch.setattr(importlib.util, 'find_spec', {'numpy': None}.get)
-    assert finder.find_spec('theano') is None
-    assert finder.provided == []
-
-
-@pytest.mark.parametrize('name', ['lasagne.layers', 'no module', 'theano.tensor.signal.downsample', 'theano.scan_module.scan_perform_ext'])
+@pytest.mark.parametrize('name', ['lasagne.layers', 'theano.tensor.signal.downsample'])
 def test_startup_installs_once(startup, monkeypatch, name):
     finder, _ = startup('')
     installed = []
-    monkeypatch.setattr(lasagne_objectives, 'install', lambda: installed.append(name))
-    module = types.ModuleType(name)
-    module.__spec__ = importlib.util.spec_from_loader(name, None)
-    monkeypatch.setitem(sys.modules, name, module)
-    expected = None if name == 'no module' else module.__spec__
-    assert finder.find_spec(name) is expected
+    monkeypatch.setattr(lasagne_objectives, 'install', lambda: installed.append(name), raising=False)
+    monkeypatch.setattr(importlib.util, 'find_spec', {name: 'a spec'}.get)
+    assert finder.find_spec(name) == 'a spec'
     assert finder.find_spec(name) is None
-    assert installed == [name] * (expected is not None)
-
-
-def test_startup_knows_what_must_not_be_imported(startup, monkeypatch):
-    finder, _ = startup('')
-    name = 'theano.scan_module.scan_perform_ext'
-    monkeypatch.setattr(lasagne_objectives, 'install', lambda: None)
-    monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ModuleNotFoundError) as error:
-        finder.find_spec(name)
-    assert error.value.name == name
+    assert installed == [name]

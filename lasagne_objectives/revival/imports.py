@@ -12,28 +12,35 @@ that computes on this Python and NumPy what it did on those of its time.
 """
 
 import builtins
+import copy
+import importlib
 import sys
+import types
 
-__all__ = ['ChangingFinder']
+__all__ = ['ChangingFinder', 'builtins_with']
 
 
 class ChangingFinder:
     """Finds modules as the other finders do, and has them changed.
 
-    A finder for ``sys.meta_path``.
+    A finder for ``sys.meta_path``. A module is loaded by its own loader, so
+    that a traceback shows the lines it would show without us; only where it
+    is repaired, there is one of ours among them.
 
     Parameters
     ----------
     concerns : callable
         From the full name of a module to whether it is to be changed.
-    before, after : callable, optional
-        Called with the module before and after it has run.
+    stand_ins : dict of str to module, optional
+        What the module is to import instead, see :func:`builtins_with`.
+    repairs : dict of str to list of callable, optional
+        By the full name of a module, what to call with it after it has run.
     """
 
-    def __init__(self, concerns, before=None, after=None):
+    def __init__(self, concerns, stand_ins=None, repairs=None):
         self.concerns = concerns
-        self.before = before
-        self.after = after
+        self.builtins = builtins_with(stand_ins or {})
+        self.repairs = repairs or {}
 
     def find_spec(self, name, path=None, target=None):
         if not self.concerns(name):
@@ -41,7 +48,7 @@ class ChangingFinder:
         spec = self.find_spec_elsewhere(name, path, target)
         # a namespace package has nothing that runs
         if spec is not None and spec.loader is not None:
-            spec.loader = ChangingLoader(spec.loader, self.before, self.after)
+            spec.loader = self.changing(spec.loader, self.repairs.get(name))
         return spec
 
     def find_spec_elsewhere(self, name, path, target):
@@ -53,38 +60,50 @@ class ChangingFinder:
                 return spec
         return None
 
+    def changing(self, loader, repairs):
+        """Make a loader change the module that it loads.
 
-class ChangingLoader:
-    """Loads a module as another loader does, and changes it.
+        Parameters
+        ----------
+        loader : loader
+            It stays as it is, for others may have it, too.
+        repairs : list of callable or None
 
-    Parameters
-    ----------
-    loader : loader
-        The one of the module itself.
-    before, after : callable or None
-        Those of :class:`ChangingFinder`.
-    """
+        Returns
+        -------
+        loader
+            A copy.
+        """
+        create_module, exec_module = loader.create_module, loader.exec_module
+        loader = copy.copy(loader)
 
-    def __init__(self, loader, before, after):
-        self.loader = loader
-        self.before = before
-        self.after = after
+        def create(spec):
+            module = create_module(spec)
+            if module is None:
+                module = types.ModuleType(spec.name)
+            # For these Python would take its own, once it runs the module.
+            module.__builtins__ = self.builtins
+            return module
 
-    def __getattr__(self, name):
-        # what asks a module's spec for its source, before it is imported
-        return getattr(self.loader, name)
+        def execute(module):
+            exec_module(module)
+            for repair in repairs:
+                repair(module)
 
-    def create_module(self, spec):
-        return self.loader.create_module(spec)
+        loader.create_module = create
+        if repairs:
+            loader.exec_module = execute
+        return loader
 
-    def exec_module(self, module):
-        # what reads source or data asks the module for its loader
-        module.__loader__ = module.__spec__.loader = self.loader
-        if self.before:
-            self.before(module)
-        self.loader.exec_module(module)
-        if self.after:
-            self.after(module)
+
+# Runs without a trace: what fails while it is imported shows a traceback, from
+# which Python takes the lines of its own importing, known by these names.
+FILE = '<frozen importlib._bootstrap>'
+IMPORT = """
+def _call_with_frames_removed(name, *arguments, **more):
+    return stand_in(name, *arguments, **more) or __import__(
+        name, *arguments, **more)
+"""
 
 
 def builtins_with(stand_ins):
@@ -102,16 +121,19 @@ def builtins_with(stand_ins):
         A value for the global ``__builtins__`` of a module.
     """
 
-    def import_then(name, globals=None, locals=None, fromlist=(), level=0):
-        if level or name.partition('.')[0] not in stand_ins:
-            return builtins.__import__(
-                name, globals, locals, fromlist, level
-            )
+    def stand_in(name, globals=None, locals=None, fromlist=(), level=0):
+        """What an import gives, or None where no stand-in has a part in it."""
+        package = name.partition('.')[0]
+        if level or package not in stand_ins:
+            return None
         if name not in stand_ins:
             # in a package that has a stand-in, a module that needs none
-            module = builtins.__import__(name, globals, locals, fromlist)
-            if fromlist:
-                return module
-        return stand_ins[name if fromlist else name.partition('.')[0]]
+            module = importlib.import_module(name)
+            return module if fromlist else stand_ins[package]
+        return stand_ins[name if fromlist else package]
 
-    return dict(vars(builtins), __import__=import_then)
+    namespace = {'stand_in': stand_in}
+    exec(compile(IMPORT, FILE, 'exec'), namespace)
+    return dict(
+        vars(builtins), __import__=namespace['_call_with_frames_removed']
+    )

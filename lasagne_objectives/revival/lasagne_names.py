@@ -12,6 +12,10 @@ import inspect
 import sys
 import warnings
 
+from lasagne_objectives.revival.imports import ChangingFinder
+from lasagne_objectives.revival.numpy_then import make_numpy_then
+from lasagne_objectives.revival.python_then import make_stand_ins
+
 __all__ = ['provide', 'provided', 'withdraw']
 
 DOWNSAMPLE = 'theano.tensor.signal.downsample'
@@ -133,13 +137,22 @@ class DownsampleFinder:
         module.DownsampleFactorMax = DownsampleFactorMax
 
 
+def is_lasagnes(name):
+    """Whether a module of that full name is one of Lasagne's."""
+    return name.partition('.')[0] == 'lasagne'
+
+
 _finder = DownsampleFinder()
+_lasagne_finder = ChangingFinder(
+    is_lasagnes, make_stand_ins(make_numpy_then())
+)
 
 
 def provide():
     """Provide what is missing, and leave alone what is there."""
     if _finder not in sys.meta_path:
         sys.meta_path.append(_finder)
+        sys.meta_path.insert(0, _lasagne_finder)
     # Python 3.11 has neither.
     if not hasattr(inspect, 'getargspec'):
         inspect.getargspec = getargspec
@@ -162,6 +175,7 @@ def withdraw():
     """Take away again what :func:`provide` has provided."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+        sys.meta_path.remove(_lasagne_finder)
     if our_downsample() is not None:
         del sys.modules[DOWNSAMPLE]
         del sys.modules['theano.tensor.signal'].downsample
@@ -178,4 +192,5 @@ def our_downsample():
     """The module ``downsample`` that was made here, if it was imported."""
     module = sys.modules.get(DOWNSAMPLE)
     spec = getattr(module, '__spec__', None)
-    return module if getattr(spec, 'loader', None) is _finder else None
+    loader = getattr(spec, 'loader', None)
+    return module if isinstance(loader, DownsampleFinder) else None

@@ -1,9 +1,10 @@
-"""Modules that Theano imports and Python, setuptools or NumPy have dropped.
+"""Modules that Theano and Lasagne import and Python, setuptools or NumPy have dropped.
 
-They have what Theano calls of them, and are seen by Theano alone, see
+They have what is called of them, and are seen by these alone, see
 :mod:`lasagne_objectives.revival.imports`.
 """
 
+import importlib.metadata
 import os
 import shutil
 import sysconfig
@@ -61,8 +62,13 @@ def make_stand_ins(numpy_then):
     # Python 3.12 has no imp. theano.tests.breakpoint imports it, and calls
     # nothing of it where it is not asked to start a debugger.
     provide('imp')
-    # setuptools 82 has none. Theano's gpuarray.linalg names its error.
-    provide('pkg_resources', DistributionNotFound=ImportError)
+    # setuptools 82 has none. Theano's gpuarray.linalg names its error, Lasagne
+    # 0.1 asks it for its own version.
+    provide(
+        'pkg_resources',
+        DistributionNotFound=importlib.metadata.PackageNotFoundError,
+        get_distribution=importlib.metadata.distribution,
+    )
     return stand_ins
 
 

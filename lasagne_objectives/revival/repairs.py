@@ -10,22 +10,10 @@ import numpy as np
 
 from lasagne_objectives.revival.numpy_then import NUMPY_2, as_dtype
 
-__all__ = ['repair']
+__all__ = ['REPAIRS']
 
 
-def repair(module):
-    """Repair a module of Theano's, if it needs that.
-
-    Parameters
-    ----------
-    module : module
-        Just loaded.
-    """
-    for mend in REPAIRS.get(module.__name__, []):
-        mend(module)
-
-
-def find_blas(configdefaults):
+def find_blas(cmodule):
     """NumPy 1.22 and later do not tell Theano what BLAS they were built with.
 
     So the default of the flag ``blas.ldflags`` is to link OpenBLAS, if that
@@ -33,8 +21,10 @@ def find_blas(configdefaults):
     inside NumPy. A plain ``-lblas`` may be the reference implementation,
     which is slow.
     """
-    flag = type(configdefaults.config.blas).ldflags
-    flag.default = lambda: configdefaults.try_blas_flag(['-lopenblas'])
+    from theano.configdefaults import try_blas_flag
+
+    flag = type(cmodule.config.blas).ldflags
+    flag.default = lambda: try_blas_flag(['-lopenblas'])
 
 
 def copy_random_states(raw_random):
@@ -152,8 +142,9 @@ def upcast_objects(scalar):
     scalar.upcast = lambda *dtypes: upcast(*map(as_dtype, dtypes))
 
 
-# Repairs by the module, in Theano's order of loading them.
-REPAIRS = {'theano.configdefaults': [find_blas]}
+# Repairs by the module after which they are made. The flags are read by then,
+# and blas.ldflags not yet: its default is computed when it is asked for.
+REPAIRS = {'theano.gof.cmodule': [find_blas]}
 REPAIRS['theano.tensor.raw_random'] = [copy_random_states]
 if NUMPY_2:
     REPAIRS['theano.misc.safe_asarray'] = [take_objects_as_dtypes]

@@ -148,5 +148,7 @@ _lock = threading.RLock()
 
 # What is installed: the finder on sys.meta_path, and what lasagne.objectives
 # had before.
-_finder = ChangingFinder('lasagne.objectives'.__eq__, after=replace)
+_finder = ChangingFinder(
+    'lasagne.objectives'.__eq__, repairs={'lasagne.objectives': [replace]}
+)
 _functions = []

@@ -2,10 +2,10 @@
 
 import sys
 
-from lasagne_objectives.revival.imports import ChangingFinder, builtins_with
+from lasagne_objectives.revival.imports import ChangingFinder
 from lasagne_objectives.revival.numpy_then import NUMPY_2, make_numpy_then
 from lasagne_objectives.revival.python_then import make_stand_ins
-from lasagne_objectives.revival.repairs import repair
+from lasagne_objectives.revival.repairs import REPAIRS
 
 __all__ = ['install']
 
@@ -21,8 +21,8 @@ class TheanoFinder(ChangingFinder):
     """Gives Theano's modules their stand-ins, and repairs them."""
 
     def __init__(self):
-        super().__init__(is_theanos, self.give_stand_ins, repair)
-        self.builtins = builtins_with(make_stand_ins(make_numpy_then()))
+        stand_ins = make_stand_ins(make_numpy_then())
+        super().__init__(is_theanos, stand_ins, REPAIRS)
 
     def find_spec(self, name, path=None, target=None):
         if name == SCAN_LOOP and not HAS_SCAN_LOOP:
@@ -32,10 +32,6 @@ class TheanoFinder(ChangingFinder):
                 name=name,
             )
         return super().find_spec(name, path, target)
-
-    def give_stand_ins(self, module):
-        # For these Python would take its own, once it runs the module.
-        module.__builtins__ = self.builtins
 
 
 def is_theanos(name):

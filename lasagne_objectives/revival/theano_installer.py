@@ -41,7 +41,8 @@ import sys
 # Python 3.12 dropped both.
 if not hasattr(configparser, 'SafeConfigParser'):
     configparser.SafeConfigParser = configparser.ConfigParser
-    configparser.RawConfigParser.readfp = configparser.RawConfigParser.read_file
+    raw = configparser.RawConfigParser
+    raw.readfp = raw.read_file
 
 # What Python would have imported without us, see startup/sitecustomize.py.
 sys.path.remove(%r)
@@ -49,43 +50,45 @@ del sys.modules['sitecustomize']
 import sitecustomize
 """
 
-# What stops a program in the middle. Windows has two of them.
+# What stops a program in the middle. Windows has only two of them.
 STOPS = [
     getattr(signal, name)
     for name in ('SIGINT', 'SIGTERM', 'SIGHUP')
     if hasattr(signal, name)
 ]
 
+# How long one that is stopped may take to clean up after itself, in seconds.
+GRACE = 5
+
 MAKE_AN_ENVIRONMENT = (
-    "make a virtual environment of your own (%s -m venv FOLDER), and install "
-    "lasagne_objectives and Theano with its Python" % sys.executable
+    "Make a virtual environment of your own (%s -m venv FOLDER), and install "
+    "lasagne_objectives and Theano with its Python." % sys.executable
 )
 
-# From what pip or uv say when they fail to what it means and how to mend it.
-# The first that fits, for pip says of an index that it cannot reach also that
-# it has no such package.
+# What pip or uv say when they fail, what it means and how to mend it. The
+# first that fits counts, for pip says of an index that it cannot reach also
+# that it has no such package.
 MEANINGS = [
     (
         'externally.managed',
         "this Python belongs to the operating system, which lets nobody "
-        "install into it: " + MAKE_AN_ENVIRONMENT,
+        "install into it. " + MAKE_AN_ENVIRONMENT,
     ),
     (
         'connection|connect |timed out|proxy|SSLError|Failed to fetch',
-        "the package index cannot be reached: see whether the network is "
-        "there, and whether the index and the proxy are right that pip (pip "
-        "config list) or uv are told to use",
+        "the package index cannot be reached. Check the network, and the "
+        "index and the proxy in the settings of pip (pip config list) or uv.",
     ),
     (
-        'No matching distribution|not found in the package registry'
-        '|no versions? of|not found in the provided package locations',
-        "the package index does not have it: name one that has, as pip's "
-        "index-url or in UV_DEFAULT_INDEX",
+        'No matching distribution|No solution found',
+        "the package index does not have it, or a setting hides it. Check "
+        "the index in the settings of pip (pip config list) or uv.",
     ),
     (
         'Read-only file system|Permission denied',
-        "what has to be written to cannot be: " + MAKE_AN_ENVIRONMENT,
+        "the environment cannot be written to. " + MAKE_AN_ENVIRONMENT,
     ),
+    ('', "what pip or uv said of it is above."),
 ]
 
 
@@ -93,7 +96,7 @@ class InstallationError(Exception):
     """Says why Theano could not be installed, and the cure."""
 
 
-class Stopped(BaseException):
+class Stopped(Exception):
     """A signal has asked this program to stop."""
 
 
@@ -108,8 +111,8 @@ def main():
     """
     try:
         print(install())
-    except InstallationError as error:
-        return "Theano was not installed: %s." % error
+    except (InstallationError, OSError) as error:
+        return "Theano was not installed: %s" % error
     except Stopped as stop:
         print("Stopped: nothing was installed.", file=sys.stderr)
         return 128 + stop.args[0]
@@ -133,15 +136,15 @@ def install():
     if pip is None and uv is None:
         raise InstallationError(
             "this environment has no pip, and there is no uv in the PATH: run "
-            "%s -m ensurepip, then this again" % sys.executable
+            "%s -m ensurepip, then this again." % sys.executable
         )
     print("Installing %s, less than a minute ..." % THEANO, flush=True)
-    with workshop() as folder:
+    with Workshop() as workshop:
         if pip is not None:
-            install_by_pip(pip, folder)
+            install_by_pip(pip, workshop)
         else:
-            install_by_uv(uv, folder)
-        place = place_of_new(folder)
+            install_by_uv(uv, workshop)
+        place = place_of_new(workshop)
     return (
         "Theano %s is installed, in %s. Import lasagne_objectives before it."
         % (VERSION, place)
@@ -179,7 +182,7 @@ def refuse_another(version, folder):
     if version is not None and not version.startswith(VERSION):
         raise InstallationError(
             "Theano %s is in %s, but lasagne_objectives needs %s: uninstall "
-            "it, then do this again" % (version, folder, VERSION)
+            "it, then do this again." % (version, folder, VERSION)
         )
 
 
@@ -189,7 +192,7 @@ def refuse_read_only():
     # Where there is a user site pip installs there instead.
     if not os.access(folder, os.W_OK) and not site.ENABLE_USER_SITE:
         raise InstallationError(
-            "%s cannot be written to: %s" % (folder, MAKE_AN_ENVIRONMENT)
+            "%s cannot be written to. %s" % (folder, MAKE_AN_ENVIRONMENT)
         )
 
 
@@ -219,189 +222,175 @@ def find_uv():
 # What is done
 
 
-def install_by_pip(pip, folder):
+def install_by_pip(pip, workshop):
     """Install by pip, with a setuptools that the environment is spared.
 
     In an environment for building, which pip makes, it would import no
     ``sitecustomize`` but its own.
     """
-    tools = os.path.join(folder, 'tools')
-    wheels = os.path.join(folder, 'wheels')
+    tools = os.path.join(workshop.folder, 'tools')
+    wheels = os.path.join(workshop.folder, 'wheels')
     get = pip + ['wheel', '--no-deps', '--wheel-dir']
-    run(get + [tools, SETUPTOOLS], folder, 'setuptools, which builds it')
+    run(get + [tools, SETUPTOOLS], workshop, 'setuptools, which builds it,')
     # A wheel is an archive of what belongs into a folder of the path.
-    with zipfile.ZipFile(only_file(tools)) as archive:
+    (wheel,) = glob.glob(os.path.join(glob.escape(tools), '*.whl'))
+    with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tools)
-    run(get + [wheels, '--no-build-isolation', THEANO], folder, THEANO)
-    run(pip + ['install', '--no-deps', only_file(wheels)], folder, THEANO)
-
-
-def only_file(folder):
-    """The path of the wheel in a folder."""
-    (path,) = glob.glob(os.path.join(glob.escape(folder), '*.whl'))
-    return path
-
-
-def install_by_uv(uv, folder):
-    """Install by uv, whose environments for building heed PYTHONPATH."""
+    run(get + [wheels, '--no-build-isolation', THEANO], workshop, THEANO)
+    # By its name, not its path, which pip would remember and freeze.
     run(
-        uv + ['pip', 'install', '--no-deps', '--python', sys.executable]
-        + [THEANO],
-        folder,
+        pip
+        + ['install', '--no-deps', '--no-index', '--find-links', wheels]
+        + ['--only-binary', 'Theano', THEANO],
+        workshop,
         THEANO,
     )
 
 
-def place_of_new(folder):
+def install_by_uv(uv, workshop):
+    """Install by uv, whose environments for building heed PYTHONPATH."""
+    run(
+        uv
+        + ['pip', 'install', '--no-deps', '--python', sys.executable]
+        + [THEANO],
+        workshop,
+        THEANO,
+    )
+
+
+def place_of_new(workshop):
     """The folder of Theano, asked of a Python that starts now.
 
     This one may not look where pip has made the first folder of its user's.
     """
     command = "import importlib.util as u; print(u.find_spec('theano').origin)"
-    done = run_quietly([sys.executable, '-c', command], folder)
+    done = workshop.run([sys.executable, '-c', command])
     if done.returncode:
         raise InstallationError(
             "it has been put where %s does not look: take target, prefix and "
-            "root out of pip's settings (pip config list)" % sys.executable
+            "root out of pip's settings (pip config list)." % sys.executable
         )
     return os.path.dirname(done.stdout.strip())
 
 
-def run(command, folder, what):
+def run(command, workshop, what):
     """Run pip or uv, and explain why if it fails.
 
     Parameters
     ----------
     command : list of str
         Its program and arguments.
-    folder : str
-        The temporary one.
+    workshop : Workshop
+        Where.
     what : str
         What it is to get, for the error.
     """
-    done = run_quietly(command, folder)
+    done = workshop.run(command)
     if done.returncode:
-        raise InstallationError(explain(done.stdout, what))
+        print(*done.stdout.splitlines()[-20:], sep='\n', file=sys.stderr)
+        raise InstallationError(
+            "%s could not be had: %s" % (what, meaning_of(done.stdout))
+        )
 
 
-def explain(output, what):
-    """Make an error's text of what pip or uv have said.
-
-    Parameters
-    ----------
-    output : str
-        All of it.
-    what : str
-        What they were to get.
-
-    Returns
-    -------
-    str
-    """
-    for pattern, meaning in MEANINGS:
-        if re.search(pattern, output, re.IGNORECASE):
-            said = re.findall(r'^error: (.*\S)', output, re.I | re.M)[-1:]
-            return "%s; %s%s" % (
-                "could not get or install " + what,
-                meaning,
-                "".join(" (it said: %s)" % line for line in said),
-            )
-    return "could not get or install %s:\n%s\nNothing was left behind" % (
-        what,
-        '\n'.join(output.splitlines()[-20:]),
+def meaning_of(output):
+    """What it means that pip or uv have failed with these words."""
+    return next(
+        meaning
+        for pattern, meaning in MEANINGS
+        if re.search(pattern, output, re.IGNORECASE)
     )
-
-
-def run_quietly(command, folder):
-    """Run a program to its end, or stop it when this one is stopped.
-
-    Parameters
-    ----------
-    command : list of str
-        The program and its arguments.
-    folder : str
-        The temporary one, also for what the program itself would leave in
-        the temporary folder of the system.
-
-    Returns
-    -------
-    subprocess.CompletedProcess
-        With all that it printed.
-    """
-    # A group of its own, that its own processes can be stopped with it.
-    process = subprocess.Popen(
-        command,
-        env=environment(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        universal_newlines=True,
-        errors='replace',
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate()
-    except BaseException:
-        stop(process)
-        raise
-    return subprocess.CompletedProcess(command, process.returncode, output)
-
-
-def environment(folder):
-    """The environment of a program that builds.
-
-    Parameters
-    ----------
-    folder : str
-        The temporary one.
-
-    Returns
-    -------
-    dict of str to str
-    """
-    path = [os.path.join(folder, name) for name in ('then', 'tools')]
-    # An empty entry would be the current folder.
-    path += filter(None, [os.environ.get('PYTHONPATH')])
-    return dict(os.environ, PYTHONPATH=os.pathsep.join(path), TMPDIR=folder)
 
 
 # ----------------------------------------------------------------------------
 # What is left behind: nothing
 
 
-@contextlib.contextmanager
-def workshop():
-    """A temporary folder; what fails in it leaves nothing of Theano behind."""
-    before = parts_of_theano()
-    folder = tempfile.mkdtemp(prefix='install-theano-')
-    former = {number: signal.getsignal(number) for number in STOPS}
-    try:
-        for number in STOPS:
-            # what was started not to be stopped so, stays so
-            if former[number] != signal.SIG_IGN:
-                signal.signal(number, raise_stopped)
-        write_sitecustomize(folder)
-        yield folder
-    except BaseException:
-        ignore_stops()
-        remove(parts_of_theano() - before)
-        raise
-    finally:
-        ignore_stops()
-        shutil.rmtree(folder, ignore_errors=True)
-        for number in STOPS:
-            signal.signal(number, former[number])
+class Workshop:
+    """A temporary folder, and programs that run in it.
 
+    A context. What fails in it, or is stopped by a signal, leaves nothing of
+    Theano behind. Signals are noted, and heeded between two steps or while a
+    program runs, that they cannot interrupt the cleaning.
+    """
 
-def raise_stopped(number, frame):
-    """Handle a signal."""
-    raise Stopped(number)
+    def __enter__(self):
+        self.before = parts_of_theano()
+        self.stopped_by = None
+        # what was started so that a signal does not stop it, stays so
+        self.handlers = {
+            number: signal.signal(number, self.note)
+            for number in STOPS
+            if signal.getsignal(number) != signal.SIG_IGN
+        }
+        self.folder = tempfile.mkdtemp(prefix='install-theano-')
+        self.path = [os.path.join(self.folder, x) for x in ('then', 'tools')]
+        os.mkdir(self.path[0])
+        with open(os.path.join(self.path[0], 'sitecustomize.py'), 'w') as file:
+            file.write(SITECUSTOMIZE % self.path[0])
+        return self
 
+    def __exit__(self, error, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            if error is not None:
+                remove(parts_of_theano() - self.before)
+        finally:
+            for number, handler in self.handlers.items():
+                signal.signal(number, handler)
 
-def ignore_stops():
-    """Let what cleans up end, however often it is asked to stop."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
+    def note(self, number, frame):
+        """Handle a signal."""
+        self.stopped_by = number
+
+    def run(self, command):
+        """Run a program to its end, or stop it when this one is stopped.
+
+        Parameters
+        ----------
+        command : list of str
+            The program and its arguments.
+
+        Returns
+        -------
+        subprocess.CompletedProcess
+            With all that it printed.
+        """
+        process = subprocess.Popen(
+            command,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            universal_newlines=True,
+            errors='replace',
+            # a group of its own, that its processes can be stopped with it
+            start_new_session=True,
+        )
+        output = None
+        while output is None and self.stopped_by is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                output, _ = process.communicate(timeout=0.2)
+        if self.stopped_by is not None:
+            stop(process)
+            raise Stopped(self.stopped_by)
+        return subprocess.CompletedProcess(command, process.returncode, output)
+
+    def environment(self):
+        """The environment of a program that builds.
+
+        Returns
+        -------
+        dict of str to str
+        """
+        # An empty entry would be the current folder.
+        path = self.path + list(filter(None, [os.environ.get('PYTHONPATH')]))
+        return dict(
+            os.environ,
+            PYTHONPATH=os.pathsep.join(path),
+            # also for what it would leave there when it is stopped
+            TMPDIR=self.folder,
+        )
 
 
 def stop(process):
@@ -412,22 +401,14 @@ def stop(process):
     process : subprocess.Popen
         Who leads a group of its own.
     """
-    ignore_stops()
     # Windows has no groups. First asked, that it may clean up after itself.
     kill = getattr(os, 'killpg', os.kill)
     for number in (signal.SIGINT, getattr(signal, 'SIGKILL', signal.SIGTERM)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=5)
-
-
-def write_sitecustomize(folder):
-    """Write what restores the names that Theano's ``setup.py`` calls."""
-    then = os.path.join(folder, 'then')
-    os.mkdir(then)
-    with open(os.path.join(then, 'sitecustomize.py'), 'w') as file:
-        file.write(SITECUSTOMIZE % then)
+            process.wait(GRACE)
+    process.stdout.close()
 
 
 def parts_of_theano():

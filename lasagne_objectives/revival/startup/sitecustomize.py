@@ -27,6 +27,7 @@ class StartupFinder:
 
     def __init__(self):
         self.prepared = False
+        self.provided = False
         self.installed = False
 
     def find_spec(self, name, path=None, target=None):
@@ -36,6 +37,8 @@ class StartupFinder:
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
         if name == 'theano' and not self.prepared:
             return self.prepare_theano()
+        if name == 'lasagne' and not self.provided:
+            return self.provide_for_lasagne()
         if not self.installed and (
             name == DOWNSAMPLE or name.startswith('lasagne.')
         ):
@@ -50,6 +53,14 @@ class StartupFinder:
         if importlib.util.find_spec('numpy') is not None:
             importlib.import_module('lasagne_objectives')
         return importlib.util.find_spec('theano')
+
+    def provide_for_lasagne(self):
+        """Provide what Lasagne looks for before it imports Theano."""
+        self.provided = True
+        from lasagne_objectives.revival import lasagne_names
+
+        lasagne_names.provide()
+        return importlib.util.find_spec('lasagne')
 
     def install(self, name):
         """Install everything, then find the module that was asked for."""
