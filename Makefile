@@ -10,6 +10,7 @@ help:
 	@echo "make test         run all tests, with coverage"
 	@echo "make test-gpu     the numerical ones on the GPU backend, by OpenCL"
 	@echo "make test-all     and those of the built package, on all Pythons found"
+	@echo "make test-theano  Theano's own tests, beside what they gave in their time"
 	@echo "make lint         check the code's style"
 	@echo "make bench        time the losses beside PyTorch, JAX and plain Theano"
 	@echo "make docs         build the documentation into docs/_build/html"
@@ -54,6 +55,10 @@ test-all:
 	@bash .ci/setup test-all
 	@bash .ci/test-all $(ARGS)
 
+test-theano:
+	@bash .ci/setup test-theano
+	$(python) tests/theanos_own/run.py $(ARGS)
+
 lint:
 	@bash .ci/setup lint
 	$(python) -m ruff check
@@ -81,5 +86,5 @@ clean:
 	rm -rf build dist *.egg-info docs/_build docs/generated digits.png
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-.PHONY: help example example-mpi test test-gpu test-all lint docs bench \
-    bench-gpu clean
+.PHONY: help example example-mpi test test-gpu test-all test-theano lint docs \
+    bench bench-gpu clean

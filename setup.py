@@ -4,14 +4,15 @@ import os
 import re
 import sys
 
-if not (3, 8) <= sys.version_info[:2] <= (3, 11):
+if not (3, 8) <= sys.version_info[:2] <= (3, 14):
     # python_requires below says the same to pip where it finds a wheel; here
     # it is said in words, also to who runs this file.
     sys.exit(
-        "lasagne-objectives runs on CPython 3.8 to 3.11, this is Python "
-        "%d.%d. Its foundation, Theano 1.0.5, needs a NumPy older than "
-        "1.24, and none is built for other versions. Install Python 3.11 "
-        "and do the same with that." % tuple(sys.version_info[:2])
+        "lasagne-objectives runs on CPython 3.8 to 3.14, this is Python "
+        "%d.%d. Its foundation, Theano 1.0.5, has to be given what each "
+        "Python has dropped since, which is done and tested for those "
+        "versions. Install Python 3.14 and do the same with that."
+        % tuple(sys.version_info[:2])
     )
 
 # only where it can succeed
@@ -50,6 +51,12 @@ tests = mpi + [
     'pytest',
     'pytest-cov',
     'pytest-xdist',
+]
+
+# for Theano's own tests, which are installed with it
+test_theano = [
+    'parameterized',
+    'pytest',
 ]
 
 test_all = [
@@ -94,6 +101,9 @@ setup(
         'Programming Language :: Python :: 3.9',
         'Programming Language :: Python :: 3.10',
         'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Programming Language :: Python :: 3.14',
         'Programming Language :: Python :: Implementation :: CPython',
         'Topic :: Scientific/Engineering :: Artificial Intelligence',
     ],
@@ -102,23 +112,26 @@ setup(
     # which is no package; .ci/test-all checks that no file is left out
     package_data={
         '': ['*.c', '*.cluda', '*.h'],
-        'lasagne_objectives': ['startup/sitecustomize.py'],
+        'lasagne_objectives.revival': [
+            'include/numpy/*.h',
+            'startup/sitecustomize.py',
+        ],
     },
-    python_requires='>=3.8,<3.12',
+    python_requires='>=3.8,<3.15',
     install_requires=[
-        # Theano 1.0.5 asks NumPy for names that 1.22 (its BLAS settings) and
-        # 1.24 (np.bool) no longer have. Python 3.11 has no NumPy older than
-        # 1.23; bootstrap.py makes up for what 1.23 lacks.
-        'numpy>=1.17.3,<1.22; python_version < "3.11"',
-        'numpy>=1.23,<1.24; python_version >= "3.11"',
-        'Theano==1.0.5',  # brings SciPy and six, which it declares itself
-        # theano.scan imports pkg_resources, which setuptools 82 dropped
-        'setuptools<82',
+        'numpy>=1.17.3',
+        # pip cannot build it on later versions, nor can we have it built from
+        # here: `python -m lasagne_objectives --install-theano` can.
+        'Theano==1.0.5; python_version < "3.12"',
+        # what Theano itself requires
+        'scipy>=0.14',
+        'six>=1.9.0',
     ],
     extras_require={
         'examples': examples,
         'mpi': mpi,
         'tests': tests,
+        'test-theano': test_theano,
         'test-all': test_all,
         'lint': lint,
         'docs': docs,

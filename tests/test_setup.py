@@ -1,6 +1,7 @@
 """setup.py: what it refuses, and that it imports nothing to be installed."""
 
 import configparser
+import json
 import os
 import re
 import subprocess
@@ -8,7 +9,11 @@ import sys
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
+
+import lasagne_objectives
+from lasagne_objectives.revival.theano_installer import THEANO
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -20,49 +25,86 @@ def run_setup(code):
     )
 
 
-@pytest.mark.parametrize('version', [(3, 7), (3, 12), (3, 13), (4, 0)])
+@pytest.mark.parametrize('version', [(3, 7), (3, 15), (4, 0)])
 def test_other_pythons_are_told_why(version):
     done = run_setup(
         "import runpy, sys; sys.version_info = %r;runpy.run_path('setup.py', run_name='__main__')" % (version + (0, 'final', 0),)
     )
     assert done.returncode == 1
-    assert 'runs on CPython 3.8 to 3.11' in done.stderr
+    assert 'runs on CPython 3.8 to 3.14' in done.stderr
     assert 'this is Python %d.%d' % version in done.stderr
-    assert 'Install Python 3.11' in done.stderr
+    assert 'Install Python 3.14' in done.stderr
 
 
-def test_the_version_is_read_without_importing_the_package():
-    done = run_setup(
-        "import runpy, sys; sys.argv = ['setup.py', '--version'];"
-        "runpy.run_path('setup.py', run_name='__main__');"
-        "assert 'theano' not in sys.modules;"
-        "assert 'lasagne_objectives' not in sys.modules"
-    )
+# setuptools need not be there where the package runs, and so not here
+SETUP = """
+import json, runpy, sys, types
+sys.modules['setuptools'] = types.SimpleNamespace(
+    find_packages=lambda **names: names, setup=lambda **given: print(json.dumps(given)))
+runpy.run_path('setup.py', run_name='__main__')
+assert not {'theano', 'lasagne_objectives'} & sys.modules.keys()
+"""
+
+
+@pytest.fixture(scope='module')
+def given():
+    """What setup.py gives to setuptools, without importing the package."""
+    done = run_setup(SETUP)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == '0.1.0'
+    return json.loads(done.stdout)
 
 
-def environments_of_tox():
-    """The NumPy of every environment that setup.cfg tells tox to make."""
+def test_the_version_is_that_of_the_package(given):
+    assert given['version'] == lasagne_objectives.__version__ == '0.1.0'
+
+
+PYTHONS = ['3.8', '3.9', '3.10', '3.11', '3.12', '3.13', '3.14']
+
+
+def read(*path):
+    with open(os.path.join(REPOSITORY, *path)) as file:
+        return file.read()
+
+
+@pytest.fixture(scope='module')
+def required(given):
+    """Tells what is required on a Python: names, and their versions."""
+    requirements = list(map(Requirement, given['install_requires']))
+    return lambda python: {
+        each.name: each.specifier for each in requirements if each.marker is None or each.marker.evaluate({'python_version': python})
+    }
+
+
+def test_every_place_lists_the_same_pythons(given):
+    assert re.findall(r'Python :: (3\.\d+)', ' '.join(given['classifiers'])) == PYTHONS
+    everyone = ['3.%d' % minor for minor in range(20)] + ['2.7', '4.0']
+    assert [python for python in everyone if python in SpecifierSet(given['python_requires'])] == PYTHONS
+    assert re.search(r'^supported="(.*)"$', read('.ci', 'pythons'), re.M).group(1).split() == PYTHONS[::-1]
+    assert re.findall(r'^  - "(3\.\d+)"$', read('.travis.yml'), re.M) == PYTHONS
+
+
+def test_theano_is_required_where_pip_can_build_it(required):
+    for python in PYTHONS:
+        can = Version(python) < Version('3.12')
+        assert ('Theano' in required(python)) == can
+        # what Theano itself requires, and nothing else: nobody is bound to
+        # versions of the past
+        assert required(python).keys() - {'Theano'} == {'numpy', 'scipy', 'six'}
+        assert all(bound.operator == '>=' for name in ('numpy', 'scipy', 'six') for bound in required(python)[name])
+
+
+def test_the_installer_installs_the_theano_that_is_required(required):
+    assert str(required('3.11')['Theano']) == THEANO.replace('Theano', '')
+
+
+def test_tox_has_the_oldest_and_the_newest_numpy_of_every_python(required):
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(os.path.join(REPOSITORY, 'setup.cfg'))
-    pins = [line.split(': numpy==') for line in settings['testenv']['deps'].split('\n') if line]
-    return {name: numpy for names, numpy in pins for name in names.split(',')}
-
-
-def test_tox_has_the_oldest_and_the_newest_numpy_of_every_python():
-    with open(os.path.join(REPOSITORY, 'setup.py')) as file:
-        setup = file.read()
-    requirements = [Requirement(text) for text in re.findall(r"'(numpy[<>=].*)'", setup)]
-    pythons = re.findall(r'Python :: (3\.\d+)', setup)
-    environments = environments_of_tox()
-    assert len(environments) == 2 * len(pythons) == 8
-    for python in pythons:
-        (required,) = [each.specifier for each in requirements if each.marker.evaluate({'python_version': python})]
-        name = 'py' + python.replace('.', '')
-        oldest, newest = environments[name + '-oldest'], environments[name + '-newest']
-        assert Version(oldest) < Version(newest)
-        assert oldest in required and newest in required
-        # setup.py refuses what comes after the newest
-        major, minor, _ = newest.split('.')
-        assert '%s.%d' % (major, int(minor) + 1) not in required
+    names = ['py' + python.replace('.', '') for python in PYTHONS]
+    assert settings['tox:tox']['env_list'] == '{%s}-{oldest,newest}' % ','.join(names)
+    # the newest is the one that pip takes if nothing is said
+    oldest = dict(line.split(': numpy==') for line in settings['testenv']['deps'].split('\n') if line)
+    assert list(oldest) == [name + '-oldest' for name in names]
+    for python, numpy in zip(PYTHONS, oldest.values()):
+        assert numpy in required(python)['numpy']
+    assert list(oldest.values()) == sorted(oldest.values(), key=Version)
