@@ -366,11 +366,60 @@ def test_random_states_are_copied_deep():
     assert module.copy(state).randint(100) == state.randint(100)
 
 
-def test_advanced_increments_are_numpys():
-    module = types.SimpleNamespace(AdvancedIncSubtensor1=type('Op', (), {}))
-    repairs.add_at_indices(module)
-    with pytest.raises(NotImplementedError):
-        module.AdvancedIncSubtensor1().c_code(None, 'name', [], [], {})
+class Increment(theano.tensor.subtensor.AdvancedIncSubtensor1):
+    """The Op with our C code, whatever the NumPy."""
+
+
+repairs.add_at_indices(types.SimpleNamespace(AdvancedIncSubtensor1=Increment))
+
+# types of x, of what is added, the shape of x, and of what is added to three rows
+INCREMENTS = [
+    ('float32', 'float32', (4, 5), (3, 5)),
+    ('float64', 'float32', (4, 5), (5,)),
+    ('float64', 'int8', (6,), (3,)),
+    ('int8', 'int64', (4, 2, 3), (3, 1, 3)),
+    ('uint16', 'uint8', (2, 3, 2, 2), (1, 3, 1, 2)),
+    ('float64', 'float64', (4, 0), (3, 0)),
+]
+
+
+@pytest.mark.parametrize('inplace', [False, True])
+@pytest.mark.parametrize('x_type, y_type, shape, added', INCREMENTS)
+def test_rows_are_added_at_indices(x_type, y_type, shape, added, inplace):
+    variables = [theano.tensor.TensorType(dtype, (False,) * ndim)() for dtype, ndim in [(x_type, len(shape)), (y_type, len(added)), ('int32', 1)]]
+    inputs = [theano.In(variables[0], mutable=inplace), *variables[1:]]
+    output = Increment(inplace=inplace)(*variables)
+    function = theano.function(inputs, output, mode=theano.Mode('c', None), accept_inplace=True)
+    random = np.random.RandomState(1)
+    for index in [[1, 0, 1], [-1, 1, -2], [0, 0, 0], []]:
+        for layout in [lambda a: a, np.asfortranarray, lambda a: a[::-1]]:
+            x, y = layout(random.randint(-9, 99, shape).astype(x_type)), random.randint(-9, 99, added).astype(y_type)
+            if y.ndim < x.ndim or len(y) in (1, len(index)):
+                expected = x.copy()
+                np.add.at(expected, np.array(index, int), y.astype(x_type))
+                before = x.copy()
+                result = function(x, y, np.int32(index))
+                np.testing.assert_array_equal(result, expected)
+                assert result.dtype == x_type
+                np.testing.assert_array_equal(x, expected if inplace else before)
+
+
+def test_indices_and_shapes_that_do_not_fit():
+    x, y, i = theano.tensor.dmatrix(), theano.tensor.dmatrix(), theano.tensor.lvector()
+    function = theano.function([x, y, i], Increment()(x, y, i), mode=theano.Mode('c', None))
+    for index in [[3], [-4], [0, 3]]:
+        with pytest.raises(IndexError, match='out of bounds for axis 0 with size 3'):
+            function(np.ones((3, 2)), np.ones((1, 2)), index)
+    for shape in [(2, 2), (1, 3), (0, 2)]:
+        with pytest.raises(ValueError, match='of what is added has length'):
+            function(np.ones((3, 2)), np.ones(shape), [0])
+
+
+@pytest.mark.parametrize('dtype, sets', [('float32', True), ('float16', False), ('complex64', False)])
+def test_what_numpy_sets_and_adds(dtype, sets):
+    x = theano.tensor.TensorType(dtype, (False,))()
+    output = Increment(set_instead_of_inc=sets)(x, x[:2], [0, 0])
+    assert theano.function([x], output)(np.arange(1, 4).astype(dtype)).tolist() == ([2, 2, 3] if sets else [4, 2, 3])
 
 
 @pytest.fixture

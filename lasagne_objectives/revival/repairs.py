@@ -62,15 +62,12 @@ def widen_masks(rng_mrg):
 
 
 def add_at_indices(subtensor):
-    """NumPy 2 has no ``PyArray_MapIter``, in which the C code is written.
+    """NumPy 2 has no ``PyArray_MapIter``, in which the C code is written."""
+    from lasagne_objectives.revival import increments
 
-    Theano takes ``np.add.at`` then.
-    """
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        raise NotImplementedError
-
-    subtensor.AdvancedIncSubtensor1.c_code = c_code
+    for name in increments.__all__:
+        method = getattr(increments, name)
+        setattr(subtensor.AdvancedIncSubtensor1, name, method)
 
 
 def compare_exactly(scalar):
