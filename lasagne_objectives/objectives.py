@@ -58,6 +58,7 @@ from lasagne_objectives.kernels.elementwise import (
     product,
     sigmoid_crossentropy,
     squared_difference,
+    xlog1py,
     xlogy,
 )
 from lasagne_objectives.kernels.pick_class import pick_class
@@ -141,7 +142,8 @@ def binary_crossentropy(predictions, targets):
 
 
 def _binary_crossentropy(p, t):
-    return -(xlogy(t, p) + xlogy(1 - t, 1 - p))
+    # 1 - p would lose the digits of a small p.
+    return -(xlogy(t, p) + xlog1py(1 - t, -p))
 
 
 def categorical_crossentropy(predictions, targets, axis=-1):

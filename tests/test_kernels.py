@@ -373,6 +373,7 @@ def differentiable_kernels(indices):
         'place': lambda z, g: pick_class.place_classes(z, (indices, g[:, 0]), (indices - 1, g[:, 1])),
         'product': elementwise.product,
         'xlogy': elementwise.xlogy,
+        'xlog1py': elementwise.xlog1py,
         'xdivy': elementwise.xdivy,
         'sigmoid cross-entropy': elementwise.sigmoid_crossentropy,
         'sigmoid residual': elementwise.sigmoid_residual,

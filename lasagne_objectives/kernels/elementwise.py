@@ -135,6 +135,36 @@ xlogy = Elemwise(scalar_xlogy, name='xlogy')
 
 
 @_silent
+def xlog1py_numpy(x, y):
+    """``x * log(1 + y)`` where 0 log 0 is 0."""
+    zero_wins = np.equal(x, 0) & np.equal(y, -1)
+    return np.where(zero_wins, np.zeros_like(x), np.multiply(x, np.log1p(y)))
+
+
+class XLog1PY(Kernel):
+    """``x * log(1 + y)`` where 0 log 0 is 0, to the digits of a small y."""
+
+    nin = 2
+    numpy_form = staticmethod(xlog1py_numpy)
+    code = """
+        %(out)s = %(x)s == 0 && %(y)s == -1 ? 0 : %(x)s * log1p(%(y)s);
+    """
+
+    def grad(self, inputs, output_gradients):
+        x, y = inputs
+        (g,) = output_gradients
+        one = y.zeros_like() + 1
+        return [
+            scalar_product(g, scal.log1p(y)),
+            scalar_product(g, scalar_xdivy(x, one + y)),
+        ]
+
+
+scalar_xlog1py = XLog1PY(name='xlog1py')
+xlog1py = Elemwise(scalar_xlog1py, name='xlog1py')
+
+
+@_silent
 def xdivy_numpy(x, y):
     """``x / y`` where 0 / 0 is 0."""
     result = np.true_divide(x, y)
