@@ -6,7 +6,7 @@ import pytest
 import lasagne_objectives  # noqa: F401 (before theano, which it makes importable)
 import theano
 import theano.tensor as T
-from lasagne_objectives import logits
+from lasagne_objectives import logits, moves
 from lasagne_objectives.kernels.elementwise import cast_both_ways
 from theano.tensor.type_other import SliceConstant, slicetype
 
@@ -83,6 +83,7 @@ SOFTMAXES = {
     'broadcastable': (T.addbroadcast(softmax(Z), 0), 1),
     'copied': (T.tensor_copy(softmax(Z)), 1),
     'shape specified': (T.specify_shape(softmax(Z), (3, 4)), 1),
+    'repeated': (T.repeat(softmax(Z), 2, axis=0), None),
     'from a GPU': (HostFromGpu()(softmax(Z)), 1),
 }
 
@@ -92,6 +93,7 @@ SIGMOIDS = {
     'the other way round': 1.0 / (T.exp(-Z) + 1.0),
     'inv': T.inv(1 + T.exp(-Z)),
     'negated logits': 1 / (1 + T.exp(Z)),
+    'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
     'one unit of several': T.nnet.sigmoid(Z)[:, 0],
     'flat': T.nnet.sigmoid(Z).flatten(),
     'cut anyhow': T.nnet.sigmoid(Z).reshape((N, 2, -1))[::2, 1],
@@ -121,11 +123,9 @@ NEITHER = {
     'twice': 1 / (2 + T.exp(-Z)),
     'an inverse': T.inv(Z),
     'a squashed exp': 1 / (1 + Z),
-    'ones of a shape': np.ones(4) / (1 + T.exp(-Z)),
     'exp': T.exp(Z),
     'disconnected': theano.gradient.disconnected_grad(SMOOTH),
     'printed': theano.printing.Print('p')(SMOOTH),
-    'repeated': T.repeat(SMOOTH, 2, axis=0),
 }
 
 
@@ -134,14 +134,14 @@ def test_softmaxes(name):
     predictions, axis = SOFTMAXES[name]
     found = logits.find(predictions)
     assert (found.kind, found.whole) == ('softmax', axis)
-    assert logits.logits(found).broadcastable == predictions.broadcastable
+    assert found.logits().broadcastable == predictions.broadcastable
 
 
 @pytest.mark.parametrize('name', SIGMOIDS)
 def test_sigmoids(name):
     found = logits.find(SIGMOIDS[name])
     assert found.kind == 'sigmoid'
-    assert logits.log_odds(found) is not None
+    assert found.log_odds() is not None
 
 
 @pytest.mark.parametrize('name', NEITHER)
@@ -171,8 +171,8 @@ VALUES = {
 def test_what_is_found_gives_the_predictions(name):
     predictions, _ = SOFTMAXES[name]
     found = logits.find(predictions)
-    log_odds = logits.log_odds(found)
-    outputs = [predictions, T.exp(logits.log_probabilities(found)), 1 / (1 + T.exp(-log_odds))]
+    log_odds = found.log_odds()
+    outputs = [predictions, T.exp(found.log_probabilities()), 1 / (1 + T.exp(-log_odds))]
     inputs = [v for v in theano.gof.graph.inputs(outputs) if v in VALUES]
     with np.errstate(all='ignore'):
         given, from_logs, from_odds = theano.function(inputs, outputs, mode=theano.Mode(linker='py', optimizer=None))(
@@ -188,7 +188,7 @@ def test_twins(name):
     twin = logits.twin(predictions)
     assert twin is not predictions and logits.same(twin, predictions)
     # nor is what follows the nonlinearity in common
-    while predictions.owner is not None and logits._see(predictions.owner) is not None:
+    while predictions.owner is not None and moves.see(predictions) is not None:
         predictions, twin = predictions.owner.inputs[0], twin.owner.inputs[0]
         assert twin is not predictions
 
