@@ -278,9 +278,14 @@ class _Reader:
             return None
         row = times(product, fractions.atom(total))
         total = self.atoms[total]
-        if row.powers != dict(total.terms) or not self._is_exp(row):
+        if not self._is_exp(row):
             return None
         exponent, sources = self._logarithm(row)
+        summed, _ = self._logarithm(
+            fractions.Product(1.0, dict(total.terms), {})
+        )
+        if not same(exponent, summed):
+            return None
         scores = _without_max(exponent, total.axis)
         if scores is not exponent:
             sources = [scores]
@@ -446,8 +451,19 @@ class _Reader:
         axes = _reduced_axes(variable)
         if row.sums or len(axes) != 1 or not row.powers:
             return None
-        total = self._sum(row._replace(factor=1.0), axes[0])
-        return times(constant(row.factor), total)
+        # What is the same for all classes is a factor of their sum.
+        of_each = {
+            number: power
+            for number, power in row.powers.items()
+            if self.atoms[number].axis != axes[0]
+        }
+        common = {
+            number: power
+            for number, power in row.powers.items()
+            if number not in of_each
+        }
+        each = fractions.Product(1.0, of_each, {})
+        return times(row._replace(powers=common), self._sum(each, axes[0]))
 
     def _moved(self, variable, depth):
         """Moves of what was computed are computed of what was moved."""
@@ -594,10 +610,28 @@ class _Reader:
 
     def _pow(self, inputs, depth):
         power = _number(inputs[1])
-        # A root of what may be negative is not a product of roots.
-        if power is None or power != int(power):
+        return None if power is None else self._power(inputs, depth, power)
+
+    def _sqrt(self, inputs, depth):
+        return self._power(inputs, depth, 0.5)
+
+    def _power(self, inputs, depth, power):
+        product = self.value(inputs[0], depth)
+        # A root of what may be negative is not the product of roots.
+        if power != int(power) and not self._is_positive(product):
             return None
-        return raised(self.value(inputs[0], depth), power, self.tolerance)
+        return raised(product, power, self.tolerance)
+
+    def _is_positive(self, product):
+        factors = [product.factor] + [
+            factor for base in product.sums for _, factor in base
+        ]
+        atoms = list(product.powers) + [
+            atom for base in product.sums for key, _ in base for atom, _ in key
+        ]
+        return min(factors) > 0 and all(
+            self.atoms[atom].kind != 'itself' for atom in atoms
+        )
 
     def _exp(self, inputs, depth):
         return self.exponential(inputs[0], depth)
@@ -638,24 +672,26 @@ class _Reader:
             return self._row_of(node)
         if isinstance(node.op, Elemwise):
             read = _EXPONENTIALS.get(type(node.op.scalar_op))
-            if read is not None:
-                return read(self, node.inputs, depth)
+            if read is None:
+                return None
+            product = read(self, node.inputs, depth)
+            if isinstance(node.op.scalar_op, (scal.Add, scal.Sub)) and all(
+                self._is_opaque(self.exponential(one, depth), 'exp')
+                for one in node.inputs
+            ):
+                # There is no more to say of the summands than of their sum,
+                # and it is the sum that its author has computed.
+                self._remember_exponent(variable, product)
+                return None
+            return product
         return self._moved_exponential(variable, depth)
 
-    def _exponentials(self, inputs, depth):
-        """Of summands, if there is more to say than of their sum."""
-        products = [self.exponential(one, depth) for one in inputs]
-        if all(self._is_opaque(product, 'exp') for product in products):
-            return None
-        return products
-
     def _exp_of_sum(self, inputs, depth):
-        products = self._exponentials(inputs, depth)
-        return products and times(*products)
+        return times(*[self.exponential(one, depth) for one in inputs])
 
     def _exp_of_difference(self, inputs, depth):
-        products = self._exponentials(inputs, depth)
-        return products and times(products[0], self._inverse(products[1]))
+        one, other = [self.exponential(one, depth) for one in inputs]
+        return times(one, self._inverse(other))
 
     def _exp_of_minus(self, inputs, depth):
         return self._inverse(self.exponential(inputs[0], depth))
@@ -713,6 +749,7 @@ _VALUES = {
     scal.Inv: _Reader._inv,
     scal.Sqr: _Reader._sqr,
     scal.Pow: _Reader._pow,
+    scal.Sqrt: _Reader._sqrt,
     scal.Exp: _Reader._exp,
     scal.Expm1: _Reader._expm1,
     scal.Tanh: _Reader._tanh,

@@ -379,16 +379,25 @@ def _ifelse(node, index):
 
 
 def _set_subtensor(node):
-    if not node.op.set_instead_of_inc:
-        return None
     old, new, *_ = node.inputs
+    if not node.op.set_instead_of_inc and not _is_zero(old):
+        return None
     if _is_all(node) and new.broadcastable == old.broadcastable:
         return Arrangement([new], lambda parts: parts[0], _stays)
+    if not node.op.set_instead_of_inc:
+        return None
     return Arrangement(
         [old, new],
         lambda parts: node.op(*(parts + node.inputs[2:])),
         _unknown,
     )
+
+
+def _is_zero(variable):
+    try:
+        return T.get_scalar_constant_value(variable) == 0
+    except T.NotScalarConstantError:
+        return False
 
 
 def _is_all(node):
