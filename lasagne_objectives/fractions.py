@@ -162,17 +162,12 @@ def _lower(one, two):
     return one if ratio[min(ratio)] < 0 else two
 
 
-def terms_of(product):
-    """The two terms, as products, of a sum of two; else None."""
-    bases = list(product.sums)
-    if len(bases) != 1 or product.sums[bases[0]] != 1 or len(bases[0]) != 2:
+def split(base):
+    """``x`` of a sum that is ``1 + x``, or None."""
+    first, *others = [Product(factor, dict(key), {}) for key, factor in base]
+    if len(others) != 1:
         return None
-    return [
-        Product(
-            product.factor * factor, _combined(product.powers, dict(key)), {}
-        )
-        for key, factor in bases[0]
-    ]
+    return others[0] if not first.powers else first
 
 
 def odds(product, tolerance):

@@ -26,6 +26,7 @@ from lasagne_objectives.fractions import ONE, constant, plus, raised, times
 from lasagne_objectives.kernels.elementwise import (
     CastBothWays,
     cast_both_ways,
+    log1mexp,
     sigmoid_crossentropy,
 )
 from lasagne_objectives.kernels.rows import along_axis, same_pattern
@@ -42,7 +43,7 @@ def find(variable):
 
     Returns
     -------
-    Sigmoid, SoftmaxRows, Arranged or None
+    Sigmoid, SoftmaxRows, Product, Arranged or None
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
@@ -145,6 +146,20 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole')):
         return self.arrange([of(part) for part in self.parts])
 
 
+class Product(namedtuple('Product', 'logarithm sources')):
+    """A product of powers of such outputs: neither, but of known logarithm."""
+
+    kind, whole = 'product', None
+
+    def log_odds(self):
+        """``log(p / (1 - p))`` of what was looked at."""
+        return self.logarithm - log1mexp(self.logarithm)
+
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return self.logarithm
+
+
 def _arranged(arrangement, parts, pattern):
     """What is found where `parts` are arranged."""
 
@@ -244,6 +259,7 @@ class _Reader:
             self._sigmoid(product, variable)
             or self._softmax(product, variable)
             or self._complement(product, variable)
+            or self._product(product, variable)
         )
 
     @_remembered
@@ -273,41 +289,121 @@ class _Reader:
         behind = self._itself(product)
         if behind is not None:
             return self.arranged(behind)
-        total = self._sum_below(product)
-        if total is None:
+        number = self._sum_below(product)
+        if number is None:
             return None
-        row = times(product, fractions.atom(total))
-        total = self.atoms[total]
+        row = times(product, fractions.atom(number))
+        axis = self.atoms[number].axis
         if not self._is_exp(row):
             return None
         exponent, sources = self._logarithm(row)
-        summed, _ = self._logarithm(
-            fractions.Product(1.0, dict(total.terms), {})
-        )
+        summed, _ = self._logarithm(self._row(number))
         if not same(exponent, summed):
             return None
-        scores = _without_max(exponent, total.axis)
+        scores = _without_max(exponent, axis)
         if scores is not exponent:
             sources = [scores]
-        return SoftmaxRows(_laid_out(scores, variable), total.axis, sources)
+        return SoftmaxRows(_laid_out(scores, variable), axis, sources)
 
     def _complement(self, product, variable):
-        """One minus a softmax, or minus what is behind moves."""
-        terms = fractions.terms_of(product)
-        for one, other in (terms, terms[::-1]) if terms else ():
-            if not one.powers and self._is_one(one.factor):
-                other = other._replace(factor=-other.factor)
-                found = self._softmax(other, variable)
-                if found is not None:
-                    return Sigmoid(-found.log_odds(), found.sources)
-        return None
+        """One minus a softmax, a product, or what is behind moves."""
+        rest = self._one_minus(product)
+        found = rest and (
+            self._softmax(rest, variable) or self._product(rest, variable)
+        )
+        return found and Sigmoid(-found.log_odds(), found.sources)
+
+    def _one_minus(self, product):
+        try:
+            return self._plus(ONE, self._minus(product))
+        except fractions.TooHard:
+            return None
+
+    def _product(self, product, variable):
+        """A product of powers of sigmoids, softmaxes and exponentials."""
+        logarithms, sources = [], []
+        for number in [n for n in product.powers if self._is_sum(n)]:
+            row = self._row(number)
+            power = -product.powers[number]
+            if (
+                power <= 0
+                or not self._is_exp(row)
+                or self._times_within(row, product) < power
+            ):
+                return None
+            product = times(
+                product,
+                raised(fractions.atom(number), power, self.tolerance),
+                raised(row, -power, self.tolerance),
+            )
+            exponent, made_of = self._logarithm(row)
+            rows = SoftmaxRows(
+                _laid_out(exponent, variable), self.atoms[number].axis, made_of
+            )
+            logarithms.append(_scaled(rows.log_probabilities(), power))
+            sources += made_of
+        for base, power in product.sums.items():
+            odds = fractions.split(base)
+            if (
+                power > 0
+                or odds is None
+                or odds.factor <= 0
+                or not self._is_exp(odds)
+            ):
+                return None
+            # Of exp(z) / (1 + exp(z)) nothing must cancel in the logarithm.
+            taken = min(self._times_within(odds, product), -power)
+            product = times(product, raised(odds, -taken, self.tolerance))
+            exponent, made_of = self._logarithm(odds)
+            exponent = _laid_out(exponent, variable)
+            for sign, count in (1, -power - taken), (-1, taken):
+                if count:
+                    below = sigmoid_crossentropy(
+                        sign * exponent, T.zeros_like(exponent)
+                    )
+                    logarithms.append(_scaled(below, -count))
+            sources += made_of
+        if product.factor <= 0 or not self._is_exp(product):
+            return None
+        if set(product.powers) - {_EULER}:
+            if logarithms:
+                # They might cancel.
+                return None
+            exponent, made_of = self._logarithm(product._replace(sums={}))
+            logarithms.append(_laid_out(exponent, variable))
+            sources += made_of
+        elif product.powers or product.factor != 1:
+            ((_, number),) = _key(product)
+            logarithms.append(T.constant(number, dtype=variable.dtype))
+        if not sources:
+            return None
+        return Product(functools.reduce(T.add, logarithms), sources)
+
+    def _times_within(self, odds, product):
+        """How often the powers of one product are among those of another."""
+        return max(
+            min(
+                product.powers.get(number, 0) / power
+                for number, power in odds.powers.items()
+            ),
+            0,
+        )
+
+    def _is_sum(self, number):
+        return self.atoms[number].kind == 'sum'
+
+    def _row(self, number):
+        """What is summed along the axis of a sum."""
+        return fractions.Product(1.0, dict(self.atoms[number].terms), {})
 
     def is_input(self, variable):
         """Whether it is an input, moved, or one minus that."""
         product = self.value(variable, self.depth)
-        terms = fractions.terms_of(product) or [product]
-        behind = list(filter(None, map(self._itself, terms)))
-        return len(behind) == 1 and moves.source(behind[0]).owner is None
+        behind = self._itself(product)
+        if behind is None:
+            rest = self._one_minus(product)
+            behind = rest and self._itself(rest)
+        return behind is not None and moves.source(behind).owner is None
 
     def _is_one(self, number):
         return fractions.close(number, 1, self.tolerance)
@@ -333,7 +429,7 @@ class _Reader:
         sums = [
             number
             for number, power in product.powers.items()
-            if self.atoms[number].kind == 'sum' and power == -1
+            if self._is_sum(number) and power == -1
         ]
         return sums[0] if len(sums) == 1 else None
 

@@ -207,7 +207,7 @@ def categorical_crossentropy(predictions, targets, axis=-1):
         plain=_crossentropy_of_probabilities,
         stable=[
             (SoftmaxLogits(axis), _crossentropy_of_logits),
-            (LogProbabilities(), _crossentropy_of_log_probabilities),
+            (LogProbabilities(True), _crossentropy_of_log_probabilities),
         ],
         axis=axis,
     )
@@ -663,7 +663,7 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
         stable=[
             (SoftmaxLogits(axis), _in_top),
             (SigmoidLogits(), _in_top),
-            (LogProbabilities(), _in_top),
+            (LogProbabilities(False), _in_top),
         ],
         axis=axis,
     )

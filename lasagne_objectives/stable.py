@@ -83,12 +83,17 @@ class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
         return found.logits()
 
 
-class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', '')):
-    """``log(p)``, where classes may not stand in the rows of one softmax."""
+class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', 'of_all')):
+    """``log(p)``, where classes may not stand in the rows of one softmax.
+
+    Of all that has a logarithm, or of outputs of nonlinearities alone.
+    """
 
     def find(self, predictions):
         found = logits.find(predictions)
-        return None if found is None else found.log_probabilities()
+        if found is None or (found.kind == 'product' and not self.of_all):
+            return None
+        return found.log_probabilities()
 
     def predictions(self, log_probabilities):
         return T.exp(log_probabilities)

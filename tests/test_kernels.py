@@ -378,6 +378,7 @@ def differentiable_kernels(indices):
         'sigmoid cross-entropy': elementwise.sigmoid_crossentropy,
         'sigmoid residual': elementwise.sigmoid_residual,
         'squared difference': elementwise.squared_difference,
+        'log(1 - exp(-x))': lambda x: elementwise.log1mexp(-x),
         'log-odds of p': elementwise.log_odds_of_probability,
         'positive part': elementwise.positive_part,
         'huber': elementwise.huber,

@@ -19,6 +19,7 @@ ROWS = T.lvector('rows')
 MASK = T.TensorType('bool', [False])('mask')
 GRID = T.lmatrix('grid')
 softmax = T.nnet.softmax
+PYTHON = theano.Mode(linker='py', optimizer=None)
 
 
 def normalised(z, axis):
@@ -99,6 +100,16 @@ SIGMOIDS = {
     'cut anyhow': T.nnet.sigmoid(Z).reshape((N, 2, -1))[::2, 1],
 }
 
+PRODUCTS = {
+    'exp': T.exp(-T.sqr(Z)),
+    'of two': T.nnet.sigmoid(Z) * T.nnet.sigmoid(V),
+    'square': softmax(Z) ** 2,
+    'of kinds': softmax(Z) * T.nnet.sigmoid(-Z),
+    'half of one': 1 / (2 + T.exp(-Z)),
+    'times a number': softmax(Z) * 0.5,
+    'of e': T.exp(-1 - T.nnet.softplus(Z)),
+}
+
 SMOOTH = T.nnet.softmax(Z)
 NEITHER = {
     'an input': Z,
@@ -120,10 +131,9 @@ NEITHER = {
     'a quotient': Z / (1 + T.exp(-Z)),
     'a symbolic numerator': N / (1 + T.exp(-Z)),
     'more than one': 1 / (1 + T.exp(-Z) + Z),
-    'twice': 1 / (2 + T.exp(-Z)),
     'an inverse': T.inv(Z),
     'a squashed exp': 1 / (1 + Z),
-    'exp': T.exp(Z),
+    'a product with what may be negative': Z * T.nnet.sigmoid(Z),
     'disconnected': theano.gradient.disconnected_grad(SMOOTH),
     'printed': theano.printing.Print('p')(SMOOTH),
 }
@@ -142,6 +152,25 @@ def test_sigmoids(name):
     found = logits.find(SIGMOIDS[name])
     assert found.kind == 'sigmoid'
     assert found.log_odds() is not None
+
+
+@pytest.mark.parametrize('name', PRODUCTS)
+def test_products(name):
+    p = PRODUCTS[name]
+    found = logits.find(p)
+    assert found.kind == 'product'
+    outputs = [p, T.exp(found.log_probabilities()), 1 / (1 + T.exp(-found.log_odds())), found.log_probabilities()]
+    got = theano.function([Z, V], outputs, mode=PYTHON, on_unused_input='ignore')(VALUES[Z], VALUES[V])
+    np.testing.assert_allclose(got[1], got[0], rtol=1e-12)
+    np.testing.assert_allclose(got[2], got[0], rtol=1e-12)
+    found = logits.find(1 - p)
+    assert found.kind == 'sigmoid'
+    np.testing.assert_allclose(
+        found.log_odds().eval({v: VALUES[v] for v in theano.gof.graph.inputs([p]) if v in VALUES}),
+        np.log((1 - got[0]) / got[0]),
+        rtol=1e-10,
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize('name', NEITHER)
@@ -175,9 +204,7 @@ def test_what_is_found_gives_the_predictions(name):
     outputs = [predictions, T.exp(found.log_probabilities()), 1 / (1 + T.exp(-log_odds))]
     inputs = [v for v in theano.gof.graph.inputs(outputs) if v in VALUES]
     with np.errstate(all='ignore'):
-        given, from_logs, from_odds = theano.function(inputs, outputs, mode=theano.Mode(linker='py', optimizer=None))(
-            *[VALUES[v] for v in inputs]
-        )
+        given, from_logs, from_odds = theano.function(inputs, outputs, mode=PYTHON)(*[VALUES[v] for v in inputs])
     np.testing.assert_allclose(from_logs, given, rtol=1e-12)
     np.testing.assert_allclose(from_odds, given, rtol=1e-12)
 

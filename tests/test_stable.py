@@ -16,7 +16,7 @@ POINTS = [np.random.RandomState(seed).uniform(0.1, 0.9, (3, 4)) for seed in rang
 
 def test_links_equal_their_own_kind_only():
     assert stable.LogOdds() == stable.LogOdds() and hash(stable.LogOdds()) == hash(stable.LogOdds())
-    assert stable.LogOdds() != stable.LogProbabilities() and stable.SoftmaxLogits(0) != stable.SoftmaxLogits(1)
+    assert stable.LogOdds() != stable.LogProbabilities(True) and stable.SoftmaxLogits(0) != stable.SoftmaxLogits(1)
 
 
 def softmax(z):

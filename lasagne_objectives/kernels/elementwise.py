@@ -348,6 +348,42 @@ squared_difference = Elemwise(
 
 
 # ---------------------------------------------------------------------------
+# Logarithms
+
+
+@_silent
+def log1mexp_numpy(x):
+    """``log(1 - exp(x))``."""
+    return np.log(-np.expm1(x))
+
+
+class Log1MExp(Kernel):
+    """``log(1 - exp(x))``, log of the complement of a log-probability.
+
+    Where no gradient comes in, none goes out.
+    """
+
+    nin = 1
+    numpy_form = staticmethod(log1mexp_numpy)
+    code = """
+        %(out)s = log(-expm1(%(x)s));
+    """
+
+    def grad(self, inputs, output_gradients):
+        (x,) = inputs
+        (g,) = output_gradients
+        # Not to overflow where x is denormal, and so is the gradient.
+        tiny = scal.constant(np.finfo(x.type.dtype).tiny, dtype=x.type.dtype)
+        below = scal.expm1(-x)
+        below = scal.switch(scal.lt(below, tiny), tiny, below)
+        return [-scalar_product(g, scal.true_div(tiny.ones_like(), below))]
+
+
+scalar_log1mexp = Log1MExp(name='log1mexp')
+log1mexp = Elemwise(scalar_log1mexp, name='log1mexp')
+
+
+# ---------------------------------------------------------------------------
 # Margins
 
 
