@@ -47,14 +47,23 @@ def find(variable):
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    # At first the logarithms in the exponents are taken for logits, as they
-    # may well be; then, if that leads nowhere, for what they are.
-    for depth in range(4):
-        reader = _Reader(depth, _tolerance(variable))
+    for reader in _readers(_tolerance(variable)):
         found = reader.find(variable)
-        if found is not None or not reader.stopped:
+        if found is not None:
+            return found
+    return None
+
+
+def _readers(tolerance):
+    """Those that find a sigmoid or softmax, then those of products."""
+    # Logarithms in exponents are taken for logits, as they may well be, or
+    # if that leads nowhere for the logarithms that they are.
+    for depth in range(_MOST_LOGARITHMS):
+        reader = _Reader(depth, tolerance)
+        yield reader
+        if not reader.stopped:
             break
-    return found
+    yield _Reader(depth, tolerance, products=True)
 
 
 def _tolerance(variable):
@@ -207,6 +216,9 @@ _Atom = namedtuple('_Atom', 'kind variable terms axis')
 
 _EULER = 0
 
+# One within the other: more is nobody's way to write a sigmoid.
+_MOST_LOGARITHMS = 4
+
 # Deeper expressions are somebody's network, not the spelling of a sigmoid.
 _DEEPEST = 16
 
@@ -235,10 +247,13 @@ class _Reader:
         How many logarithms within exponents are resolved.
     tolerance : float
         By how much, relatively, equal numbers may differ.
+    products : bool
+        Whether to be content with a product of what is looked for.
     """
 
-    def __init__(self, depth, tolerance):
+    def __init__(self, depth, tolerance, products=False):
         self.depth, self.tolerance = depth, tolerance
+        self.products = products
         self.atoms = [_Atom('e', None, None, None)]
         # What was read, by method and variable
         self.results = {}
@@ -321,6 +336,8 @@ class _Reader:
 
     def _product(self, product, variable):
         """A product of powers of sigmoids, softmaxes and exponentials."""
+        if not self.products:
+            return None
         logarithms, sources = [], []
         for number in [n for n in product.powers if self._is_sum(n)]:
             row = self._row(number)
