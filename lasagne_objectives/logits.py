@@ -338,27 +338,40 @@ class _Reader:
         """A product of powers of sigmoids, softmaxes and exponentials."""
         if not self.products:
             return None
-        logarithms, sources = [], []
-        for number in [n for n in product.powers if self._is_sum(n)]:
-            row = self._row(number)
-            power = -product.powers[number]
-            if (
-                power <= 0
-                or not self._is_exp(row)
-                or self._times_within(row, product) < power
+        try:
+            product, rows = self._without_rows(product, variable)
+            product, sigmoids = self._without_sigmoids(product, variable)
+            parts = rows + sigmoids
+            parts += self._rest(product, variable, alone=not parts)
+        except fractions.TooHard:
+            return None
+        sources = [source for _, made_of in parts for source in made_of]
+        if not sources:
+            return None
+        logarithms = [logarithm for logarithm, _ in parts]
+        return Product(functools.reduce(T.add, logarithms), sources)
+
+    def _without_rows(self, product, variable):
+        """A product without its softmaxes; their logarithms and sources."""
+        parts = []
+        for number in list(filter(self._is_sum, product.powers)):
+            row, power = self._row(number), -product.powers[number]
+            if not self._is_exp(row) or not (
+                0 < power <= self._times_within(row, product)
             ):
-                return None
-            product = times(
-                product,
-                raised(fractions.atom(number), power, self.tolerance),
-                raised(row, -power, self.tolerance),
+                raise fractions.TooHard
+            softmax = times(row, self._inverse(fractions.atom(number)))
+            product = times(product, raised(softmax, -power, self.tolerance))
+            exponent, sources = self._logarithm(row)
+            found = SoftmaxRows(
+                _laid_out(exponent, variable), self.atoms[number].axis, sources
             )
-            exponent, made_of = self._logarithm(row)
-            rows = SoftmaxRows(
-                _laid_out(exponent, variable), self.atoms[number].axis, made_of
-            )
-            logarithms.append(_scaled(rows.log_probabilities(), power))
-            sources += made_of
+            parts.append((_scaled(found.log_probabilities(), power), sources))
+        return product, parts
+
+    def _without_sigmoids(self, product, variable):
+        """A product without its sigmoids; their logarithms and sources."""
+        parts = []
         for base, power in product.sums.items():
             odds = fractions.split(base)
             if (
@@ -367,34 +380,36 @@ class _Reader:
                 or odds.factor <= 0
                 or not self._is_exp(odds)
             ):
-                return None
+                raise fractions.TooHard
             # Of exp(z) / (1 + exp(z)) nothing must cancel in the logarithm.
             taken = min(self._times_within(odds, product), -power)
             product = times(product, raised(odds, -taken, self.tolerance))
-            exponent, made_of = self._logarithm(odds)
+            exponent, sources = self._logarithm(odds)
             exponent = _laid_out(exponent, variable)
-            for sign, count in (1, -power - taken), (-1, taken):
+            for scores, count in (
+                (-exponent, -power - taken),
+                (exponent, taken),
+            ):
                 if count:
-                    below = sigmoid_crossentropy(
-                        sign * exponent, T.zeros_like(exponent)
-                    )
-                    logarithms.append(_scaled(below, -count))
-            sources += made_of
+                    found = Sigmoid(scores, sources)
+                    logarithm = _scaled(found.log_probabilities(), count)
+                    parts.append((logarithm, sources))
+        return product._replace(sums={}), parts
+
+    def _rest(self, product, variable, alone):
+        """The logarithm of what is left, and its sources."""
         if product.factor <= 0 or not self._is_exp(product):
-            return None
-        if set(product.powers) - {_EULER}:
-            if logarithms:
-                # They might cancel.
-                return None
-            exponent, made_of = self._logarithm(product._replace(sums={}))
-            logarithms.append(_laid_out(exponent, variable))
-            sources += made_of
-        elif product.powers or product.factor != 1:
+            raise fractions.TooHard
+        if not _key(product):
+            return []
+        if set(product.powers) <= {_EULER}:
             ((_, number),) = _key(product)
-            logarithms.append(T.constant(number, dtype=variable.dtype))
-        if not sources:
-            return None
-        return Product(functools.reduce(T.add, logarithms), sources)
+            return [(T.constant(number, dtype=variable.dtype), [])]
+        if not alone:
+            # It might cancel the other logarithms.
+            raise fractions.TooHard
+        exponent, sources = self._logarithm(product)
+        return [(_laid_out(exponent, variable), sources)]
 
     def _times_within(self, odds, product):
         """How often the powers of one product are among those of another."""

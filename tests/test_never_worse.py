@@ -184,7 +184,7 @@ def grown(kind):
 
 def tried(share):
     return settings(
-        max_examples=max(1, int(os.environ.get('LAYERS', 24)) // share),
+        max_examples=max(1, int(os.environ.get('LAYERS', 16)) // share),
         deadline=None,
         derandomize='SEEDED' not in os.environ,
         database=None,
