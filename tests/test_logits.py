@@ -8,6 +8,7 @@ import theano
 import theano.tensor as T
 from lasagne_objectives import logits, moves
 from lasagne_objectives.kernels.elementwise import cast_both_ways
+from theano.ifelse import ifelse
 from theano.tensor.type_other import SliceConstant, slicetype
 
 Z = T.dmatrix('z')
@@ -132,6 +133,11 @@ SIGMOIDS.update(
         'a product cut down': T.nnet.sigmoid(Z) * T.nnet.sigmoid(W) / T.nnet.sigmoid(W),
         'constant choice': T.switch(T.constant(0), Z, T.nnet.sigmoid(Z)),
         'choice of equals': T.switch(T.ge(Z, 0), 1 / (1 + T.exp(-Z)), E / (1 + E)),
+        'number in a moved exponent': (1 / (1 + T.exp(-(Z + 1))))[:, 0],
+        'square root of the square': T.sqrt(T.sqr(T.nnet.sigmoid(Z))),
+        'expm1': -T.expm1(-T.nnet.softplus(Z)),
+        'tanh': 0.5 * (T.tanh(Z / 2) + 1),
+        'ifelse': ifelse(N, T.nnet.sigmoid(Z), T.nnet.sigmoid(W)),
         'plain view': theano.compile.ViewOp()(T.nnet.sigmoid(Z)),
     }
 )
@@ -148,11 +154,14 @@ SOFTMAXES.update(
         'element by element of two': (T.switch(T.gt(Z, 0), softmax(Z), softmax(W)), None),
         'rows of two': (T.join(0, softmax(Z), softmax(W)), 1),
         'classes of two': (T.join(1, softmax(Z), softmax(W)), None),
+        'rows set': (T.set_subtensor(softmax(Z)[1:], softmax(W)[1:]), None),
+        'minus something': (normalised(Z - V, 1), 1),
         'alloc': (T.alloc(softmax(Z), Z.shape[0], Z.shape[1]), 1),
     }
 )
 
 PRODUCTS = {
+    'more logarithms than anybody writes': T.exp(T.log(T.exp(T.log(T.exp(T.log(T.exp(T.log(T.exp(T.log(T.nnet.sigmoid(Z))))))))))),
     'exp': T.exp(-T.sqr(Z)),
     'of two': T.nnet.sigmoid(Z) * T.nnet.sigmoid(V),
     'square': softmax(Z) ** 2,
@@ -242,6 +251,10 @@ def test_products(name):
         rtol=1e-10,
         atol=1e-12,
     )
+
+
+def test_a_root_is_a_product():
+    assert logits.find(T.sqrt(T.nnet.sigmoid(Z))).kind == 'product'
 
 
 @pytest.mark.parametrize('name', NEITHER)
