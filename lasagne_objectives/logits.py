@@ -985,8 +985,6 @@ def twin(variable):
                     copy(v) if v in carried else v for v in one.owner.inputs
                 ]
                 node = one.owner.clone_with_new_inputs(inputs)
-                if node is one.owner:
-                    node = node.clone()
                 copies[one] = _anonymous(node.outputs[one.index])
         return copies[one]
 
