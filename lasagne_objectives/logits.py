@@ -2,50 +2,36 @@
 
 A loss of saturated probabilities is lost: they are 0 or 1 to the last bit.
 The numbers that it needs are still in the graph, as the input of the
-nonlinearity. :func:`find` finds them behind any chain of Ops that do nothing
-but move elements; nothing else is looked through.
+nonlinearity. :func:`find` finds them, however the nonlinearity is spelled
+(:mod:`~lasagne_objectives.fractions`) and whatever has been done with its
+elements since (:mod:`~lasagne_objectives.moves`). Nothing else is looked
+through.
 """
 
-import sys
+import functools
 from collections import namedtuple
 
+import numpy as np
 import theano
 from theano import gof
 import theano.scalar as scal
 import theano.tensor as T
-from theano.tensor.basic import MaxAndArgmax, Rebroadcast, Reshape
+from theano.tensor.basic import MaxAndArgmax
 from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise, Sum
 from theano.tensor.nnet.nnet import LogSoftmax, Softmax, SoftmaxWithBias
-from theano.tensor.nnet.sigm import ScalarSigmoid
-from theano.tensor.opt import MakeVector
-from theano.tensor.subtensor import (
-    AdvancedBooleanSubtensor,
-    AdvancedSubtensor,
-    AdvancedSubtensor1,
-    Subtensor,
-    get_idx_list,
-)
-from theano.tensor.type_other import NoneConst, SliceConstant, SliceType
+from theano.tensor.nnet.sigm import ScalarSigmoid, ScalarSoftplus
 
+from lasagne_objectives import fractions, moves
+from lasagne_objectives.fractions import ONE, constant, plus, raised, times
 from lasagne_objectives.kernels.elementwise import (
     CastBothWays,
     cast_both_ways,
+    log1mexp,
     sigmoid_crossentropy,
 )
 from lasagne_objectives.kernels.rows import along_axis, same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
-
-
-#: A nonlinearity in a graph, seen from where its elements have been moved to.
-#:
-#: kind : 'sigmoid' or 'softmax'
-#: logits : its input
-#: axis : the class axis of a softmax, in the layout of `logits`
-#: moves : functions that lead from that layout to the one looked at
-#: whole : the class axis in the layout looked at; None where a reshape may
-#:     have torn the classes of a data point apart
-Found = namedtuple('Found', 'kind logits axis moves whole')
 
 
 def find(variable):
@@ -57,361 +43,965 @@ def find(variable):
 
     Returns
     -------
-    Found or None
+    Sigmoid, SoftmaxRows, Product, Arranged or None
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    return _behind_moves(
-        variable,
-        (
-            _sigmoid,
-            _inverse_of_one_plus_exp,
-            _softmax,
-            _normalized_exp,
-            _exp_of_log_softmax,
-        ),
-    )
-
-
-def logits(found):
-    """The input of the nonlinearity, in the layout looked at."""
-    return _moved(found, _base(found))
-
-
-def log_probabilities(found):
-    """The logarithm of what was looked at."""
-    if found.kind == 'sigmoid':
-        return -sigmoid_crossentropy(logits(found), T.ones_like(logits(found)))
-    return _moved(found, along_axis(log_softmax, _base(found), found.axis))
-
-
-def log_odds(found):
-    """``log(p / (1 - p))`` of the ``p`` looked at."""
-    if found.kind == 'sigmoid':
-        return logits(found)
-    return _moved(
-        found, along_axis(softmax_log_odds, _base(found), found.axis)
-    )
-
-
-def _base(found):
-    """The logits as a host tensor of a type to compute in."""
-    tensor = T.as_tensor_variable(found.logits)
-    working = {
-        'float16': 'float32',
-        'float64': 'float64',
-        'float32': 'float32',
-    }.get(tensor.dtype, theano.config.floatX)
-    return cast_both_ways(tensor, working)
-
-
-def _moved(found, variable):
-    for move in found.moves:
-        variable = move(variable)
-    return variable
-
-
-# ---------------------------------------------------------------------------
-# Moves
-
-
-class _Torn(Exception):
-    """A move leaves some classes behind."""
-
-
-def _behind_moves(variable, nonlinearities):
-    """Search for one of `nonlinearities` behind moves of elements."""
-    node = variable.owner
-    if node is None:
-        return None
-    for nonlinearity in nonlinearities:
-        found = nonlinearity(variable)
+    for reader in _readers(_tolerance(variable)):
+        found = reader.find(variable)
         if found is not None:
             return found
-    seen = _see(node)
-    if seen is None:
-        return None
-    found = _behind_moves(node.inputs[0], nonlinearities)
-    return None if found is None else _with_move(found, *seen)
-
-
-def _with_move(found, move, follow):
-    """Put a move behind what was found before it."""
-    try:
-        # Only a softmax has a class axis to follow, while it is known.
-        whole = found.whole if found.whole is None else follow(found.whole)
-    except _Torn:
-        return None
-    return found._replace(moves=found.moves + (move,), whole=whole)
-
-
-def _stays(axis):
-    return axis
-
-
-def _is_transfer(node):
-    """Whether a node moves data between host and GPU.
-
-    Asked by name: the GPU backend is not imported for the asking.
-    """
-    return type(node.op).__name__ in (
-        'HostFromGpu',
-        'GpuFromHost',
-        'GpuToGpu',
-    ) and type(node.op).__module__.startswith('theano.gpuarray')
-
-
-def _see_dimshuffle(node):
-    order = node.op.new_order
-
-    def follow(axis):
-        if axis not in order:
-            raise _Torn
-        return order.index(axis)
-
-    return lambda variable: variable.dimshuffle(order), follow
-
-
-def _see_reshape(node):
-    source, shape = node.inputs
-
-    def move(variable):
-        return variable.reshape(shape, ndim=node.op.ndim)
-
-    return move, lambda axis: _axis_after_reshape(
-        source, shape, node.op.ndim, axis
-    )
-
-
-def _axis_after_reshape(source, shape, ndim, axis):
-    """Where a reshape puts an axis if it provably stays whole, else None."""
-    kept = [
-        _axis_of_length(length, source) for length in _entries(shape, ndim)
-    ]
-    if kept[: axis + 1] == list(range(axis + 1)):
-        return axis
-    if axis == source.ndim - 1:
-        if kept and kept[-1] == axis:
-            return ndim - 1
-        if ndim == source.ndim and kept[:-1] == list(range(axis)):
-            return axis
     return None
 
 
-def _entries(shape, ndim):
-    """The lengths that a symbolic shape is made of, None where unknown."""
-    if shape.owner is not None and isinstance(shape.owner.op, MakeVector):
-        return shape.owner.inputs
-    return [None] * ndim
-
-
-def _axis_of_length(length, tensor):
-    """The axis of `tensor` whose length the scalar `length` is, or None."""
-    path = []
-    while length is not None and length.owner is not None:
-        op = length.owner.op
-        if isinstance(op, Subtensor):
-            path.append(get_idx_list(length.owner.inputs, op.idx_list)[0])
-            length = length.owner.inputs[0]
-        elif isinstance(op, Elemwise) and isinstance(op.scalar_op, scal.Cast):
-            length = length.owner.inputs[0]
-        else:
+def _readers(tolerance):
+    """Those that find a sigmoid or softmax, then those of products."""
+    # Logarithms in exponents are taken for logits, as they may well be, or
+    # if that leads nowhere for the logarithms that they are.
+    for depth in range(_MOST_LOGARITHMS):
+        reader = _Reader(depth, tolerance)
+        yield reader
+        if not reader.stopped:
             break
-    if (
-        length is None
-        or length.owner is None
-        or not isinstance(length.owner.op, theano.compile.Shape)
-        or length.owner.inputs[0] is not tensor
-    ):
-        return None
-    axes = list(range(tensor.ndim))
-    try:
-        for index in reversed(path):
-            axes = axes[_constants_of(index)]
-    except TypeError:
-        # A symbolic index: nobody knows which length it takes.
-        return None
-    return axes
+    yield _Reader(depth, tolerance, products=True)
 
 
-def _takes_all(index):
-    """Whether a slice takes every element of its axis, in any order."""
-    if not isinstance(index, slice) or index.step not in (None, 1, -1):
-        return False
-    if index.step == -1:
-        return index.start is None and index.stop is None
-    return index.start in (None, 0) and index.stop in (None, sys.maxsize)
+def _tolerance(variable):
+    """By how much, relatively, two numbers may differ by rounding."""
+    dtype = variable.dtype if variable.dtype == 'float64' else 'float32'
+    return 4 * np.finfo(dtype).eps
 
 
-def _constants_of(index):
-    """An index or slice with Theano's constants replaced by their values."""
-    if isinstance(index, slice):
-        return slice(
-            *map(_constants_of, (index.start, index.stop, index.step))
+# ---------------------------------------------------------------------------
+# What is found
+
+
+class Sigmoid(namedtuple('Sigmoid', 'scores sources')):
+    """The sigmoid of `scores`, which are made of the variables `sources`."""
+
+    kind, whole = 'sigmoid', None
+
+    def logits(self):
+        return self.scores
+
+    def log_odds(self):
+        """``log(p / (1 - p))`` of what was looked at."""
+        return self.scores
+
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return -sigmoid_crossentropy(self.scores, T.ones_like(self.scores))
+
+
+class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
+    """The softmax of `scores` along an axis."""
+
+    kind = 'softmax'
+
+    @property
+    def whole(self):
+        """The axis that holds the classes of a data point."""
+        return self.axis
+
+    def logits(self):
+        return self.scores
+
+    def log_odds(self):
+        """``log(p / (1 - p))`` of what was looked at."""
+        return along_axis(softmax_log_odds, self._base(), self.axis)
+
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return along_axis(log_softmax, self._base(), self.axis)
+
+    def _base(self):
+        """The logits in a type that rows are computed in."""
+        dtype = self.scores.dtype
+        return cast_both_ways(
+            self.scores, 'float32' if dtype == 'float16' else dtype
         )
+
+
+class Arranged(namedtuple('Arranged', 'parts arrange whole')):
+    """Outputs of nonlinearities moved, joined or chosen from.
+
+    parts : what was found in their place
+    arrange : a function that does the same with other variables
+    whole : the axis that holds the classes of softmaxes; None where a
+        data point may not have its classes in one row
+    """
+
+    @property
+    def kind(self):
+        kinds = {part.kind for part in self.parts}
+        return kinds.pop() if len(kinds) == 1 else 'mixed'
+
+    @property
+    def sources(self):
+        return [source for part in self.parts for source in part.sources]
+
+    def logits(self):
+        return self._each(lambda part: part.logits())
+
+    def log_odds(self):
+        """``log(p / (1 - p))`` of what was looked at."""
+        return self._each(lambda part: part.log_odds())
+
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return self._each(lambda part: part.log_probabilities())
+
+    def _each(self, of):
+        return self.arrange([of(part) for part in self.parts])
+
+
+class Product(namedtuple('Product', 'logarithm sources')):
+    """A product of powers of such outputs: neither, but of known logarithm."""
+
+    kind, whole = 'product', None
+
+    def log_odds(self):
+        """``log(p / (1 - p))`` of what was looked at."""
+        return self.logarithm - log1mexp(self.logarithm)
+
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return self.logarithm
+
+
+def _arranged(arrangement, parts, pattern):
+    """What is found where `parts` are arranged."""
+
+    def arrange(variables):
+        widest = scal.upcast(*[variable.dtype for variable in variables])
+        return same_pattern(
+            arrangement.arrange(
+                [cast_both_ways(variable, widest) for variable in variables]
+            ),
+            pattern,
+        )
+
+    if all(part.kind == 'sigmoid' for part in parts):
+        scores = arrange([part.logits() for part in parts])
+        sources = [source for part in parts for source in part.sources]
+        return Sigmoid(scores, sources)
+    wholes = {part.whole for part in parts}
+    whole = wholes.pop() if len(wholes) == 1 else None
     try:
+        # Only a softmax has a class axis to follow, while it is known.
+        whole = whole if whole is None else arrangement.follow(whole)
+    except moves.Torn:
+        return None
+    if whole is not None and len(parts) > 1:
+        # One class, repeated beside a part of several, is not a row of them.
+        repeated = any(
+            part.broadcastable[whole] != pattern[whole]
+            for part in arrangement.parts
+        )
+        whole = None if repeated else whole
+    return Arranged(parts, arrange, whole)
+
+
+# ---------------------------------------------------------------------------
+# Reading
+
+
+#: What the powers of a product are powers of.
+#:
+#: kind : 'exp', the exponential of a variable; 'itself', the variable; 'e',
+#:     Euler's number; 'sum', the sum of exponentials along an axis
+#: variable : None for the last two
+#: terms, axis : the powers that are summed, and along which axis
+_Atom = namedtuple('_Atom', 'kind variable terms axis')
+
+_EULER = 0
+
+# One within the other: more is nobody's way to write a sigmoid.
+_MOST_LOGARITHMS = 4
+
+# Deeper expressions are somebody's network, not the spelling of a sigmoid.
+_DEEPEST = 16
+
+
+def _remembered(method):
+    """A method of the reader that reads a variable once."""
+
+    @functools.wraps(method)
+    def remembering(self, variable, *depth):
+        key = (method, variable) + depth
+        if key not in self.results:
+            self.level += 1
+            self.results[key] = method(self, variable, *depth)
+            self.level -= 1
+        return self.results[key]
+
+    return remembering
+
+
+class _Reader:
+    """Reads variables as products of powers, and finds what these are.
+
+    Parameters
+    ----------
+    depth : int
+        How many logarithms within exponents are resolved.
+    tolerance : float
+        By how much, relatively, equal numbers may differ.
+    products : bool
+        Whether to be content with a product of what is looked for.
+    """
+
+    def __init__(self, depth, tolerance, products=False):
+        self.depth, self.tolerance = depth, tolerance
+        self.products = products
+        self.atoms = [_Atom('e', None, None, None)]
+        # What was read, by method and variable
+        self.results = {}
+        # Variables of which the exponential was read, by its powers
+        self.exponents = {}
+        # What the variables that are made here are made of
+        self.origins = {}
+        self.level = 0
+        # Whether a logarithm was left as it is
+        self.stopped = False
+
+    # What is found: of products, what they are the output of
+
+    @_remembered
+    def find(self, variable):
+        product = self.value(variable, self.depth)
         return (
-            None if index is None else int(T.get_scalar_constant_value(index))
+            self._sigmoid(product, variable)
+            or self._softmax(product, variable)
+            or self._complement(product, variable)
+            or self._product(product, variable)
         )
-    except T.NotScalarConstantError:
-        return index
 
+    @_remembered
+    def arranged(self, variable):
+        """What is found behind moves, joins and choices alone."""
+        arrangement = moves.see(variable)
+        if arrangement is None:
+            return None
+        parts = []
+        for part in arrangement.parts:
+            found = self.find(part)
+            if found is None:
+                return None
+            parts.append(found)
+        return _arranged(arrangement, parts, variable.broadcastable)
 
-def _see_subtensor(node):
-    index = [
-        _constants_of(entry)
-        for entry in get_idx_list(node.inputs, node.op.idx_list)
-    ]
+    def _sigmoid(self, product, variable):
+        odds = fractions.odds(product, self.tolerance)
+        if odds is None or odds.factor <= 0 or not self._is_exp(odds):
+            return None
+        exponent, sources = self._logarithm(odds)
+        return Sigmoid(_laid_out(exponent, variable), sources)
 
-    def move(variable):
-        return Subtensor(node.op.idx_list)(variable, *node.inputs[1:])
+    def _softmax(self, product, variable):
+        if product.sums or not self._is_one(product.factor):
+            return None
+        behind = self._itself(product)
+        if behind is not None:
+            return self.arranged(behind)
+        number = self._sum_below(product)
+        if number is None:
+            return None
+        row = times(product, fractions.atom(number))
+        axis = self.atoms[number].axis
+        if not self._is_exp(row):
+            return None
+        exponent, sources = self._logarithm(row)
+        summed, _ = self._logarithm(self._row(number))
+        if not same(exponent, summed):
+            return None
+        scores = _without_max(exponent, axis)
+        if scores is not exponent:
+            sources = [scores]
+        return SoftmaxRows(_laid_out(scores, variable), axis, sources)
 
-    def follow(axis):
-        if axis < len(index) and not _takes_all(index[axis]):
-            raise _Torn
-        dropped = [
-            entry for entry in index[:axis] if not isinstance(entry, slice)
-        ]
-        return axis - len(dropped)
+    def _complement(self, product, variable):
+        """One minus a softmax, a product, or what is behind moves."""
+        rest = self._one_minus(product)
+        found = rest and (
+            self._softmax(rest, variable) or self._product(rest, variable)
+        )
+        return found and Sigmoid(-found.log_odds(), found.sources)
 
-    return move, follow
+    def _one_minus(self, product):
+        try:
+            return self._plus(ONE, self._minus(product))
+        except fractions.TooHard:
+            return None
 
+    def _product(self, product, variable):
+        """A product of powers of sigmoids, softmaxes and exponentials."""
+        if not self.products:
+            return None
+        try:
+            product, rows = self._without_rows(product, variable)
+            product, sigmoids = self._without_sigmoids(product, variable)
+            parts = rows + sigmoids
+            parts += self._rest(product, variable, alone=not parts)
+        except fractions.TooHard:
+            return None
+        sources = [source for _, made_of in parts for source in made_of]
+        if not sources:
+            return None
+        logarithms = [logarithm for logarithm, _ in parts]
+        return Product(functools.reduce(T.add, logarithms), sources)
 
-def _see_advanced_subtensor1(node):
-    def follow(axis):
-        if axis == 0:
-            raise _Torn
-        return axis
-
-    return lambda variable: node.op(variable, node.inputs[1]), follow
-
-
-def _see_advanced_subtensor(node):
-    def follow(axis):
-        layout = _layout_after_indexing(node.inputs[0].ndim, node.inputs[1:])
-        if axis not in layout:
-            raise _Torn
-        return layout.index(axis)
-
-    return lambda variable: node.op(variable, *node.inputs[1:]), follow
-
-
-def _layout_after_indexing(ndim, index):
-    """What NumPy's advanced indexing puts on each axis of its result.
-
-    Returns
-    -------
-    list
-        For each axis of the result the axis of the source that it is the
-        whole of, or None.
-    """
-    layout, arrays = [], []
-    source_axis = 0
-    for position, entry in enumerate(index):
-        if NoneConst.equals(entry):
-            layout.append(None)
-        elif isinstance(entry.type, SliceType):
-            layout.append(
-                source_axis if _takes_all(_slice_of(entry)) else None
+    def _without_rows(self, product, variable):
+        """A product without its softmaxes; their logarithms and sources."""
+        parts = []
+        for number in list(filter(self._is_sum, product.powers)):
+            row, power = self._row(number), -product.powers[number]
+            if not self._is_exp(row) or not (
+                0 < power <= self._times_within(row, product)
+            ):
+                raise fractions.TooHard
+            softmax = times(row, self._inverse(fractions.atom(number)))
+            product = times(product, raised(softmax, -power, self.tolerance))
+            exponent, sources = self._logarithm(row)
+            found = SoftmaxRows(
+                _laid_out(exponent, variable), self.atoms[number].axis, sources
             )
-            source_axis += 1
-        else:
-            arrays.append((position, len(layout), entry))
-            source_axis += entry.ndim if entry.dtype == 'bool' else 1
-    layout += range(source_axis, ndim)
-    # The arrays' common axes stand where the first of them stood, if the
-    # arrays are neighbours; else they come first.
-    positions = [position for position, _, _ in arrays]
-    neighbours = positions[-1] - positions[0] == len(positions) - 1
-    place = arrays[0][1] if neighbours else 0
-    common = max(
-        1 if entry.dtype == 'bool' else entry.ndim for _, _, entry in arrays
-    )
-    return layout[:place] + [None] * common + layout[place:]
+            parts.append((_scaled(found.log_probabilities(), power), sources))
+        return product, parts
 
+    def _without_sigmoids(self, product, variable):
+        """A product without its sigmoids; their logarithms and sources."""
+        parts = []
+        for base, power in product.sums.items():
+            odds = fractions.split(base)
+            if (
+                power > 0
+                or odds is None
+                or odds.factor <= 0
+                or not self._is_exp(odds)
+            ):
+                raise fractions.TooHard
+            # Of exp(z) / (1 + exp(z)) nothing must cancel in the logarithm.
+            taken = min(self._times_within(odds, product), -power)
+            product = times(product, raised(odds, -taken, self.tolerance))
+            exponent, sources = self._logarithm(odds)
+            exponent = _laid_out(exponent, variable)
+            for scores, count in (
+                (-exponent, -power - taken),
+                (exponent, taken),
+            ):
+                if count:
+                    found = Sigmoid(scores, sources)
+                    logarithm = _scaled(found.log_probabilities(), count)
+                    parts.append((logarithm, sources))
+        return product._replace(sums={}), parts
 
-def _slice_of(entry):
-    """The Python slice that an index variable stands for."""
-    if isinstance(entry, SliceConstant):
-        return entry.data
-    return _constants_of(
-        slice(
-            *[
-                None if NoneConst.equals(bound) else bound
-                for bound in entry.owner.inputs
-            ]
+    def _rest(self, product, variable, alone):
+        """The logarithm of what is left, and its sources."""
+        if product.factor <= 0 or not self._is_exp(product):
+            raise fractions.TooHard
+        if not _key(product):
+            return []
+        if set(product.powers) <= {_EULER}:
+            ((_, number),) = _key(product)
+            return [(T.constant(number, dtype=variable.dtype), [])]
+        if not alone:
+            # It might cancel the other logarithms.
+            raise fractions.TooHard
+        exponent, sources = self._logarithm(product)
+        return [(_laid_out(exponent, variable), sources)]
+
+    def _times_within(self, odds, product):
+        """How often the powers of one product are among those of another."""
+        return max(
+            min(
+                product.powers.get(number, 0) / power
+                for number, power in odds.powers.items()
+            ),
+            0,
         )
+
+    def _is_sum(self, number):
+        return self.atoms[number].kind == 'sum'
+
+    def _row(self, number):
+        """What is summed along the axis of a sum."""
+        return fractions.Product(1.0, dict(self.atoms[number].terms), {})
+
+    def is_input(self, variable):
+        """Whether it is an input, moved, or one minus that."""
+        product = self.value(variable, self.depth)
+        behind = self._itself(product)
+        if behind is None:
+            rest = self._one_minus(product)
+            behind = rest and self._itself(rest)
+        return behind is not None and moves.source(behind).owner is None
+
+    def _is_one(self, number):
+        return fractions.close(number, 1, self.tolerance)
+
+    def _is_exp(self, product):
+        return all(
+            self.atoms[number].kind in ('exp', 'e')
+            for number in product.powers
+        )
+
+    def _itself(self, product):
+        """The variable that a product is a multiple of, and no more."""
+        atoms = [self.atoms[number] for number in product.powers]
+        return (
+            atoms[0].variable
+            if [one.kind for one in atoms] == ['itself']
+            and list(product.powers.values()) == [1]
+            else None
+        )
+
+    def _sum_below(self, product):
+        """The one sum of exponentials that a product is divided by."""
+        sums = [
+            number
+            for number, power in product.powers.items()
+            if self._is_sum(number) and power == -1
+        ]
+        return sums[0] if len(sums) == 1 else None
+
+    # Logarithms of products of exponentials
+
+    def _remember_exponent(self, variable, product):
+        if not product.sums and product.factor > 0 and self._is_exp(product):
+            self.exponents.setdefault(_key(product), variable)
+
+    def _logarithm(self, product):
+        """A variable whose exponential it is, and what that is made of."""
+        for sign in 1, -1:
+            key = _key(raised(product, sign, self.tolerance))
+            if key in self.exponents:
+                known = self.exponents[key]
+                sources = self.origins.get(known, [known])
+                known = T.as_tensor_variable(known)
+                return known if sign == 1 else -known, sources
+        powers = dict(_key(product))
+        number = powers.pop(_EULER, 0.0)
+        variables = [self.atoms[atom].variable for atom in powers]
+        terms = [
+            _scaled(T.as_tensor_variable(variable), power)
+            for variable, power in zip(variables, powers.values())
+        ]
+        total = functools.reduce(T.add, terms)
+        if number:
+            total = total + T.constant(number, dtype=total.dtype)
+        sources = [
+            source
+            for variable in variables
+            for source in self.origins.get(variable, [variable])
+        ]
+        return total, sources
+
+    # Reading values
+
+    def _atom(self, kind, variable=None, terms=None, axis=None):
+        """The atom of that kind: the same for what is computed alike."""
+        for number, one in enumerate(self.atoms):
+            if (
+                one.kind == kind
+                and one.terms == terms
+                and one.axis == axis
+                and (variable is None or same(one.variable, variable))
+            ):
+                return fractions.atom(number)
+        self.atoms.append(_Atom(kind, variable, terms, axis))
+        return fractions.atom(len(self.atoms) - 1)
+
+    @_remembered
+    def value(self, variable, depth):
+        """A variable as a product of powers."""
+        number = _number(variable)
+        if number is not None:
+            return constant(number)
+        return self._read(self._value, variable, depth) or self._atom(
+            'itself', variable
+        )
+
+    @_remembered
+    def exponential(self, variable, depth):
+        """The exponential of a variable as a product of powers."""
+        number = _number(variable)
+        if number is not None:
+            return fractions.atom(_EULER, number) if number else ONE
+        product = self._read(self._exponential, variable, depth)
+        if product is None:
+            product = self._atom('exp', variable)
+        self._remember_exponent(variable, product)
+        return product
+
+    def _read(self, read, variable, depth):
+        if (
+            variable.owner is None
+            or variable.dtype not in T.float_dtypes
+            or self.level > _DEEPEST
+        ):
+            return None
+        try:
+            return read(variable, depth)
+        except fractions.TooHard:
+            return None
+
+    def _value(self, variable, depth):
+        node = variable.owner
+        if isinstance(node.op, (Softmax, SoftmaxWithBias)):
+            return self._row_of(node)
+        if isinstance(node.op, Elemwise):
+            read = _VALUES.get(type(node.op.scalar_op))
+            if read is not None:
+                product = read(self, node.inputs, depth)
+                if product is not None:
+                    return product
+        summed = _kept_reduction(variable)
+        if summed is not None and isinstance(summed.owner.op, Sum):
+            return self._sum_of(variable, summed, depth)
+        return self._moved(variable, depth) or self._chosen(variable)
+
+    def _row_of(self, node):
+        """A softmax, or the exponential of a logarithmic one."""
+        scores = node.inputs[0]
+        if isinstance(node.op, SoftmaxWithBias):
+            scores = scores + node.inputs[1]
+            self.origins[scores] = node.inputs
+        row = self._atom('exp', scores)
+        self._remember_exponent(scores, row)
+        return times(row, raised(self._sum(row, 1), -1, self.tolerance))
+
+    def _sum(self, row, axis):
+        return self._atom('sum', terms=_terms(row), axis=axis)
+
+    def _sum_of(self, variable, summed, depth):
+        row = self.value(summed.owner.inputs[0], depth)
+        axes = _reduced_axes(variable)
+        if row.sums or len(axes) != 1 or not row.powers:
+            return None
+        # What is the same for all classes is a factor of their sum.
+        of_each = {
+            number: power
+            for number, power in row.powers.items()
+            if self.atoms[number].axis != axes[0]
+        }
+        common = {
+            number: power
+            for number, power in row.powers.items()
+            if number not in of_each
+        }
+        each = fractions.Product(1.0, of_each, {})
+        return times(row._replace(powers=common), self._sum(each, axes[0]))
+
+    def _moved(self, variable, depth):
+        """Moves of what was computed are computed of what was moved."""
+        arrangement = self._move_of(variable)
+        if arrangement is None:
+            return None
+        product = self.value(arrangement.parts[0], depth)
+        if self._is_opaque(product, 'itself'):
+            return None
+        try:
+            return self._moved_product(product, arrangement)
+        except fractions.TooHard:
+            # A sum, or a part of another shape: what arranged() is for.
+            return None
+
+    def _moved_exponential(self, variable, depth):
+        arrangement = self._move_of(variable)
+        if arrangement is None:
+            return None
+        (part,) = arrangement.parts
+        product = self.exponential(part, depth)
+        if self._is_opaque(product, 'exp'):
+            return None
+        try:
+            return self._moved_product(product, arrangement)
+        except fractions.TooHard:
+            return self.value(arrangement.arrange([T.exp(part)]), depth)
+
+    def _move_of(self, variable):
+        arrangement = moves.see(variable)
+        return (
+            None
+            if arrangement is None or len(arrangement.parts) != 1
+            else arrangement
+        )
+
+    def _moved_product(self, product, arrangement):
+        sums = [
+            raised(
+                plus(
+                    [
+                        self._moved_term(factor, dict(key), arrangement)
+                        for key, factor in base
+                    ],
+                    self.tolerance,
+                ),
+                power,
+                self.tolerance,
+            )
+            for base, power in product.sums.items()
+        ]
+        return times(
+            self._moved_term(product.factor, product.powers, arrangement),
+            *sums,
+        )
+
+    def _moved_term(self, factor, powers, arrangement):
+        return times(
+            constant(factor),
+            *[
+                raised(
+                    self._moved_atom(number, arrangement),
+                    power,
+                    self.tolerance,
+                )
+                for number, power in powers.items()
+            ],
+        )
+
+    def _moved_atom(self, number, arrangement):
+        one = self.atoms[number]
+        if one.kind == 'e':
+            return fractions.atom(number)
+        (part,) = arrangement.parts
+        if (
+            one.kind == 'sum'
+            or one.variable.broadcastable != part.broadcastable
+        ):
+            raise fractions.TooHard
+        moved = arrangement.arrange([one.variable])
+        self.origins[moved] = self.origins.get(one.variable, [one.variable])
+        product = self._atom(one.kind, moved)
+        if one.kind == 'exp':
+            self._remember_exponent(moved, product)
+        return product
+
+    def _is_opaque(self, product, kind):
+        """Whether reading has told nothing of a variable but its name."""
+        return (
+            not product.sums
+            and product.factor == 1
+            and list(product.powers.values()) == [1]
+            and self.atoms[list(product.powers)[0]].kind == kind
+        )
+
+    def _chosen(self, variable):
+        """The sigmoid that several, joined or chosen from, are."""
+        found = self.arranged(variable)
+        if found is None or found.kind != 'sigmoid':
+            return None
+        self.origins[found.scores] = found.sources
+        return self._sigmoid_of(self.exponential(found.scores, 0))
+
+    def _sigmoid_of(self, odds):
+        below = plus([ONE, self._inverse(odds)], self.tolerance)
+        return self._inverse(below)
+
+    def _inverse(self, product):
+        return raised(product, -1, self.tolerance)
+
+    def _minus(self, product):
+        return product._replace(factor=-product.factor)
+
+    def _plus(self, *products):
+        return plus(products, self.tolerance)
+
+    # Element-wise Ops: each takes their inputs, and how deep to read
+
+    def _values(self, inputs, depth):
+        return [self.value(one, depth) for one in inputs]
+
+    def _add(self, inputs, depth):
+        return self._plus(*self._values(inputs, depth))
+
+    def _sub(self, inputs, depth):
+        one, other = self._values(inputs, depth)
+        return self._plus(one, self._minus(other))
+
+    def _mul(self, inputs, depth):
+        return times(*self._values(inputs, depth))
+
+    def _div(self, inputs, depth):
+        one, other = self._values(inputs, depth)
+        return times(one, self._inverse(other))
+
+    def _neg(self, inputs, depth):
+        return self._minus(self.value(inputs[0], depth))
+
+    def _inv(self, inputs, depth):
+        return self._inverse(self.value(inputs[0], depth))
+
+    def _sqr(self, inputs, depth):
+        return raised(self.value(inputs[0], depth), 2, self.tolerance)
+
+    def _pow(self, inputs, depth):
+        power = _number(inputs[1])
+        return None if power is None else self._power(inputs, depth, power)
+
+    def _sqrt(self, inputs, depth):
+        return self._power(inputs, depth, 0.5)
+
+    def _power(self, inputs, depth, power):
+        product = self.value(inputs[0], depth)
+        # A root of what may be negative is not the product of roots.
+        if power != int(power) and not self._is_positive(product):
+            return None
+        return raised(product, power, self.tolerance)
+
+    def _is_positive(self, product):
+        factors = [product.factor] + [
+            factor for base in product.sums for _, factor in base
+        ]
+        atoms = list(product.powers) + [
+            atom for base in product.sums for key, _ in base for atom, _ in key
+        ]
+        return min(factors) > 0 and all(
+            self.atoms[atom].kind != 'itself' for atom in atoms
+        )
+
+    def _exp(self, inputs, depth):
+        return self.exponential(inputs[0], depth)
+
+    def _expm1(self, inputs, depth):
+        return self._plus(self._exp(inputs, depth), constant(-1))
+
+    def _of_sigmoid(self, inputs, depth):
+        return self._sigmoid_of(self.exponential(inputs[0], depth))
+
+    def _tanh(self, inputs, depth):
+        # 2 sigmoid(2 z) - 1
+        odds = raised(self.exponential(inputs[0], depth), 2, self.tolerance)
+        twice = times(constant(2), self._sigmoid_of(odds))
+        return self._plus(twice, constant(-1))
+
+    def _last(self, inputs, depth):
+        return self.value(inputs[-1], depth)
+
+    def _cast(self, inputs, depth):
+        product = self.value(inputs[0], depth)
+        # Of an integer the cast is the float to go on with.
+        return None if inputs[0].dtype in T.discrete_dtypes else product
+
+    def _switch(self, inputs, depth):
+        condition = _number(inputs[0])
+        one, other = self._values(inputs[1:], depth)
+        if condition is not None:
+            return one if condition else other
+        difference = self._plus(one, self._minus(other))
+        return one if difference.factor == 0 else None
+
+    # Exponents
+
+    def _exponential(self, variable, depth):
+        node = variable.owner
+        if isinstance(node.op, LogSoftmax):
+            return self._row_of(node)
+        if isinstance(node.op, Elemwise):
+            read = _EXPONENTIALS.get(type(node.op.scalar_op))
+            if read is None:
+                return None
+            product = read(self, node.inputs, depth)
+            if isinstance(node.op.scalar_op, (scal.Add, scal.Sub)) and all(
+                self._is_opaque(self.exponential(one, depth), 'exp')
+                for one in node.inputs
+            ):
+                # There is no more to say of the summands than of their sum,
+                # and it is the sum that its author has computed.
+                self._remember_exponent(variable, product)
+                return None
+            return product
+        return self._moved_exponential(variable, depth)
+
+    def _exp_of_sum(self, inputs, depth):
+        return times(*[self.exponential(one, depth) for one in inputs])
+
+    def _exp_of_difference(self, inputs, depth):
+        one, other = [self.exponential(one, depth) for one in inputs]
+        return times(one, self._inverse(other))
+
+    def _exp_of_minus(self, inputs, depth):
+        return self._inverse(self.exponential(inputs[0], depth))
+
+    def _exp_of_product(self, inputs, depth):
+        numbers = [_number(one) for one in inputs]
+        others = [
+            one for one, number in zip(inputs, numbers) if number is None
+        ]
+        if len(others) != 1:
+            return None
+        by = np.prod([number for number in numbers if number is not None])
+        return raised(
+            self.exponential(others[0], depth), float(by), self.tolerance
+        )
+
+    def _exp_of_quotient(self, inputs, depth):
+        number = _number(inputs[1])
+        if not number:
+            return None
+        return raised(
+            self.exponential(inputs[0], depth), 1 / number, self.tolerance
+        )
+
+    def _exp_of_view(self, inputs, depth):
+        product = self.exponential(inputs[-1], depth)
+        return None if self._is_opaque(product, 'exp') else product
+
+    def _exp_of_log(self, inputs, depth):
+        if not self._may_go_on(depth):
+            return None
+        return self.value(inputs[0], depth - 1)
+
+    def _exp_of_log1p(self, inputs, depth):
+        if not self._may_go_on(depth):
+            return None
+        return self._plus(ONE, self.value(inputs[0], depth - 1))
+
+    def _exp_of_softplus(self, inputs, depth):
+        if not self._may_go_on(depth):
+            return None
+        return self._plus(ONE, self.exponential(inputs[0], depth - 1))
+
+    def _may_go_on(self, depth):
+        self.stopped = self.stopped or depth == 0
+        return depth > 0
+
+
+_VALUES = {
+    scal.Add: _Reader._add,
+    scal.Sub: _Reader._sub,
+    scal.Mul: _Reader._mul,
+    scal.TrueDiv: _Reader._div,
+    scal.Neg: _Reader._neg,
+    scal.Inv: _Reader._inv,
+    scal.Sqr: _Reader._sqr,
+    scal.Pow: _Reader._pow,
+    scal.Sqrt: _Reader._sqrt,
+    scal.Exp: _Reader._exp,
+    scal.Expm1: _Reader._expm1,
+    scal.Tanh: _Reader._tanh,
+    scal.Second: _Reader._last,
+    scal.Identity: _Reader._last,
+    scal.Cast: _Reader._cast,
+    scal.Switch: _Reader._switch,
+    CastBothWays: _Reader._cast,
+    ScalarSigmoid: _Reader._of_sigmoid,
+}
+
+_EXPONENTIALS = {
+    scal.Add: _Reader._exp_of_sum,
+    scal.Sub: _Reader._exp_of_difference,
+    scal.Mul: _Reader._exp_of_product,
+    scal.TrueDiv: _Reader._exp_of_quotient,
+    scal.Neg: _Reader._exp_of_minus,
+    scal.Second: _Reader._exp_of_view,
+    scal.Identity: _Reader._exp_of_view,
+    scal.Cast: _Reader._exp_of_view,
+    scal.Log: _Reader._exp_of_log,
+    scal.Log1p: _Reader._exp_of_log1p,
+    CastBothWays: _Reader._exp_of_view,
+    ScalarSoftplus: _Reader._exp_of_softplus,
+}
+
+
+def _key(product):
+    """The powers of a product of exponentials, its factor among them."""
+    powers = dict(product.powers)
+    powers[_EULER] = powers.get(_EULER, 0.0) + float(np.log(product.factor))
+    return tuple(
+        sorted((number, power) for number, power in powers.items() if power)
     )
 
 
-def _see_view(node):
-    """A view that keeps the layout: the same Op on another variable."""
-    return lambda variable: node.op(variable, *node.inputs[1:]), _stays
+def _terms(product):
+    return tuple(sorted(product.powers.items()))
 
 
-def _see_cast(node):
-    dtype = node.outputs[0].dtype
-    return lambda variable: cast_both_ways(variable, dtype), _stays
+def _scaled(variable, power):
+    """A variable times a number, of the variable's type."""
+    if power == 1:
+        return variable
+    if power == -1:
+        return -variable
+    dtype = (
+        variable.dtype
+        if variable.dtype in T.float_dtypes
+        else theano.config.floatX
+    )
+    return variable * T.constant(power, dtype=dtype)
 
 
-def _see_transfer(node):
-    # Logits are taken as host tensors; the GPU's rewrites move them.
-    return lambda variable: variable, _stays
-
-
-_MOVES = (
-    (DimShuffle, _see_dimshuffle),
-    (Reshape, _see_reshape),
-    (Subtensor, _see_subtensor),
-    (AdvancedSubtensor1, _see_advanced_subtensor1),
-    ((AdvancedSubtensor, AdvancedBooleanSubtensor), _see_advanced_subtensor),
-    ((Rebroadcast, theano.compile.SpecifyShape), _see_view),
-)
-
-
-def _see(node):
-    """How a node moves elements, or None if it does anything else.
-
-    That is a function that repeats it, and where it puts an axis.
-    """
-    if isinstance(node.op, Elemwise):
-        if isinstance(node.op.scalar_op, CastBothWays):
-            return _see_cast(node)
-        if isinstance(node.op.scalar_op, scal.Identity):
-            return _see_view(node)
+def _number(variable):
+    """The number that all elements of a variable are known to be, or None."""
+    try:
+        number = float(T.get_scalar_constant_value(variable, max_recur=4))
+    except T.NotScalarConstantError:
         return None
-    for op_class, see in _MOVES:
-        if isinstance(node.op, op_class):
-            return see(node)
-    return _see_transfer(node) if _is_transfer(node) else None
+    return number if np.isfinite(number) else None
 
 
-def _before_moves(variable):
-    """What the elements of a variable were moved from, and the moves."""
-    moves = []
-    while variable.owner is not None and _see(variable.owner) is not None:
-        moves.insert(0, variable.owner)
-        variable = variable.owner.inputs[0]
-    return variable, moves
+def _wider(dtype, other):
+    """The wider of two types; integers are no wider than any float."""
+    return other if dtype in T.discrete_dtypes else scal.upcast(dtype, other)
+
+
+def _laid_out(scores, output):
+    """Logits in the shape and pattern of an output, and its type or wider."""
+    scores = T.as_tensor_variable(scores)
+    scores = cast_both_ways(scores, _wider(scores.dtype, output.dtype))
+    if any(
+        one and not other
+        for one, other in zip(scores.broadcastable, output.broadcastable)
+    ):
+        shape = [output.shape[axis] for axis in range(output.ndim)]
+        scores = moves.alloc(scores, shape)
+    return same_pattern(scores, output.broadcastable)
+
+
+# ---------------------------------------------------------------------------
+# What lies between predictions and logits
 
 
 def is_input(variable):
-    """Whether nothing but moves has happened to an input of the graph."""
-    return _before_moves(variable)[0].owner is None
+    """Whether nothing but moves, or 1 - p, happened to an input."""
+    return _Reader(0, _tolerance(variable)).is_input(variable)
 
 
 def twin(variable):
-    """A variable once more: the output of its nonlinearity, and the moves.
+    """A variable once more, computed anew from what its logits are made of.
 
     It has no name, nor what users mark variables with: whoever replaces all
     variables of a name must not find it.
     """
-    source, moves = _before_moves(variable)
-    copy = _anonymous(source.owner.clone().outputs[source.index])
-    for node in moves:
-        inputs = [copy] + node.inputs[1:]
-        copy = _anonymous(node.clone_with_new_inputs(inputs).outputs[0])
-    return copy
+    copies = {source: source for source in find(variable).sources}
+
+    def copy(one):
+        if one not in copies:
+            carried = _carried(one)
+            copies[one] = one
+            if carried:
+                inputs = [
+                    copy(v) if v in carried else v for v in one.owner.inputs
+                ]
+                node = one.owner.clone_with_new_inputs(inputs)
+                copies[one] = _anonymous(node.outputs[one.index])
+        return copies[one]
+
+    return copy(variable)
+
+
+def _carried(variable):
+    """The inputs whose elements a variable is computed from, one by one."""
+    arrangement = moves.see(variable)
+    if arrangement is not None:
+        return arrangement.parts
+    if variable.owner is not None and isinstance(
+        variable.owner.op,
+        (Elemwise, Sum, Softmax, SoftmaxWithBias, LogSoftmax),
+    ):
+        return variable.owner.inputs
+    return []
 
 
 def _anonymous(variable):
@@ -423,7 +1013,7 @@ def _anonymous(variable):
 
 
 # ---------------------------------------------------------------------------
-# Nonlinearities
+# Softmaxes
 
 
 def _inputs_of(variable, scalar_op):
@@ -436,95 +1026,6 @@ def _inputs_of(variable, scalar_op):
     ):
         return node.inputs
     return None
-
-
-def _found(kind, output, logits_, axis=None):
-    """A nonlinearity just found, its logits with the pattern of its output."""
-    logits_ = same_pattern(T.as_tensor_variable(logits_), output.broadcastable)
-    return Found(kind, logits_, axis, (), axis)
-
-
-def _sigmoid(variable):
-    inputs = _inputs_of(variable, ScalarSigmoid)
-    return inputs and _found('sigmoid', variable, inputs[0])
-
-
-def _is_one(variable):
-    try:
-        return (
-            all(variable.broadcastable)
-            and T.get_scalar_constant_value(variable) == 1
-        )
-    except T.NotScalarConstantError:
-        return False
-
-
-def _inverse_of_one_plus_exp(variable):
-    """``1 / (1 + exp(-z))``: the logits are minus the exponent."""
-    quotient = _inputs_of(variable, scal.TrueDiv)
-    if quotient and _is_one(quotient[0]):
-        denominator = quotient[1]
-    else:
-        inverse = _inputs_of(variable, scal.Inv)
-        if not inverse:
-            return None
-        denominator = inverse[0]
-    terms = _inputs_of(denominator, scal.Add)
-    if not terms or len(terms) != 2:
-        return None
-    for one, other in (terms, terms[::-1]):
-        exponent = _inputs_of(other, scal.Exp)
-        if exponent and _is_one(one):
-            negated = _inputs_of(exponent[0], scal.Neg)
-            return _found(
-                'sigmoid', variable, negated[0] if negated else -exponent[0]
-            )
-    return None
-
-
-def _softmax(variable):
-    node = variable.owner
-    if isinstance(node.op, Softmax):
-        return _found('softmax', variable, node.inputs[0], axis=1)
-    if isinstance(node.op, SoftmaxWithBias):
-        scores, bias = node.inputs
-        return _found('softmax', variable, scores + bias, axis=1)
-    return None
-
-
-def _exp_of_log_softmax(variable):
-    """``exp(log softmax(z))``, with moves in between."""
-    exponent = _inputs_of(variable, scal.Exp)
-    return exponent and _behind_moves(exponent[0], (_log_softmax,))
-
-
-def _log_softmax(variable):
-    node = variable.owner
-    if isinstance(node.op, LogSoftmax):
-        return _found('softmax', variable, node.inputs[0], axis=1)
-    return None
-
-
-def _normalized_exp(variable):
-    """``exp(z) / sum(exp(z), axis, keepdims=True)``."""
-    quotient = _inputs_of(variable, scal.TrueDiv)
-    if not quotient:
-        return None
-    numerator, denominator = quotient
-    summed = _kept_reduction(denominator)
-    if summed is None or not isinstance(summed.owner.op, Sum):
-        return None
-    exponent = _inputs_of(numerator, scal.Exp)
-    axes = _reduced_axes(denominator)
-    if (
-        not exponent
-        or len(axes) != 1
-        or not same(summed.owner.inputs[0], numerator)
-    ):
-        return None
-    return _found(
-        'softmax', variable, _without_max(exponent[0], axes[0]), axis=axes[0]
-    )
 
 
 def _without_max(exponent, axis):
@@ -583,10 +1084,6 @@ def _reduced_axes(kept_reduction):
         for axis, place in enumerate(kept_reduction.owner.op.new_order)
         if place == 'x'
     ]
-
-
-# ---------------------------------------------------------------------------
-# Equality of graphs
 
 
 def same(first, second):

@@ -61,6 +61,7 @@ from lasagne_objectives.kernels.elementwise import (
     product,
     sigmoid_crossentropy,
     squared_difference,
+    xlog1py,
     xlogy,
 )
 from lasagne_objectives.kernels.pick_class import pick_class
@@ -144,7 +145,8 @@ def binary_crossentropy(predictions, targets):
 
 
 def _binary_crossentropy(p, t):
-    return -(xlogy(t, p) + xlogy(1 - t, 1 - p))
+    # 1 - p would lose the digits of a small p.
+    return -(xlogy(t, p) + xlog1py(1 - t, -p))
 
 
 def categorical_crossentropy(predictions, targets, axis=-1):
@@ -208,7 +210,7 @@ def categorical_crossentropy(predictions, targets, axis=-1):
         plain=_crossentropy_of_probabilities,
         stable=[
             (SoftmaxLogits(axis), _crossentropy_of_logits),
-            (LogProbabilities(), _crossentropy_of_log_probabilities),
+            (LogProbabilities(True), _crossentropy_of_log_probabilities),
         ],
         axis=axis,
     )
@@ -664,7 +666,7 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
         stable=[
             (SoftmaxLogits(axis), _in_top),
             (SigmoidLogits(), _in_top),
-            (LogProbabilities(), _in_top),
+            (LogProbabilities(False), _in_top),
         ],
         axis=axis,
     )

@@ -11,6 +11,7 @@ other. Without an optimizer it decides when its thunk is made.
 
 from collections import namedtuple
 
+import numpy as np
 import theano
 from theano import gof
 import theano.tensor as T
@@ -20,7 +21,10 @@ from theano.scan_module.scan_op import Scan
 
 from lasagne_objectives import logits
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
-from lasagne_objectives.kernels.elementwise import sigmoid_residual
+from lasagne_objectives.kernels.elementwise import (
+    cast_both_ways,
+    sigmoid_residual,
+)
 from lasagne_objectives.kernels.rows import along_axis, same_pattern
 
 
@@ -46,7 +50,7 @@ class LogOdds(_OwnKind, namedtuple('LogOdds', '')):
 
     def find(self, predictions):
         found = logits.find(predictions)
-        return None if found is None else logits.log_odds(found)
+        return None if found is None else found.log_odds()
 
     def predictions(self, log_odds):
         return sigmoid_residual(log_odds, T.zeros_like(log_odds))
@@ -63,7 +67,7 @@ class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
             or (found.whole != self.axis)
         ):
             return None
-        return logits.logits(found)
+        return found.logits()
 
     def predictions(self, logits_):
         return along_axis(T.nnet.softmax, logits_, self.axis)
@@ -76,15 +80,20 @@ class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
         found = logits.find(predictions)
         if found is None or found.kind != 'sigmoid':
             return None
-        return logits.logits(found)
+        return found.logits()
 
 
-class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', '')):
-    """``log(p)``, where classes may not stand in the rows of one softmax."""
+class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', 'of_all')):
+    """``log(p)``, where classes may not stand in the rows of one softmax.
+
+    Of all that has a logarithm, or of outputs of nonlinearities alone.
+    """
 
     def find(self, predictions):
         found = logits.find(predictions)
-        return None if found is None else logits.log_probabilities(found)
+        if found is None or (found.kind == 'product' and not self.of_all):
+            return None
+        return found.log_probabilities()
 
     def predictions(self, log_probabilities):
         return T.exp(log_probabilities)
@@ -244,7 +253,10 @@ class FromLogits(gof.Op):
             if found is not None:
                 formula = self.formulas.from_logits
                 inputs = [found] + node.inputs[3:]
-        return same_pattern(formula(*inputs), node.outputs[0].broadcastable)
+        # Logits may be of a wider type than the predictions.
+        (result,) = node.outputs
+        value = cast_both_ways(formula(*inputs), result.dtype)
+        return same_pattern(value, result.broadcastable)
 
     def prepare_node(self, node, storage_map, compute_map, impl):
         # Without an optimizer nothing has replaced the node: it compiles its
@@ -266,7 +278,9 @@ class FromLogits(gof.Op):
         # The formula of the logits does without the predictions.
         if len(function.maker.inputs) > len(operands):
             operands = [predictions] + operands
-        output_storage[0][0] = function(*operands)
+        output_storage[0][0] = np.asarray(
+            function(*operands), dtype=node.outputs[0].dtype
+        )
 
     def connection_pattern(self, node):
         _, _, *operands = node.inputs

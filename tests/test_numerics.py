@@ -661,6 +661,19 @@ def test_plain_binary_crossentropy(targets, dtype, mode):
 
 
 @pairs
+@pytest.mark.parametrize('targets', ['t', 'k'])
+def test_small_plain_probabilities_keep_their_digits(targets, dtype, mode):
+    """-log(1 - p) is p to the first order, also where value and gradient are computed together."""
+    p = np.array([[2.0**-exponent for exponent in (4, 7, 10, 13)]], dtype)
+    p = np.concatenate([p, p * (2.0**-10 if dtype == 'float16' else 1e-5)], axis=1).astype(dtype)
+    t = np.zeros_like(p)
+    got = plain_losses(dtype, mode)('binary, ' + targets, p, np.zeros(1, 'int32'), t, t.astype('int8'))
+    value, gradient = -np.log1p(-p.astype('float64')), 1 / (1 - p.astype('float64'))
+    np.testing.assert_allclose(got[0].astype('float64'), value, rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(got[1].astype('float64'), gradient, rtol=4 * np.finfo(dtype).eps)
+
+
+@pairs
 @pytest.mark.parametrize('targets', ['i', 't', 'k'])
 def test_plain_categorical_crossentropy(targets, dtype, mode):
     """A class without target mass contributes nothing, however improbable; a target class of probability 0 costs +inf."""

@@ -16,7 +16,7 @@ POINTS = [np.random.RandomState(seed).uniform(0.1, 0.9, (3, 4)) for seed in rang
 
 def test_links_equal_their_own_kind_only():
     assert stable.LogOdds() == stable.LogOdds() and hash(stable.LogOdds()) == hash(stable.LogOdds())
-    assert stable.LogOdds() != stable.LogProbabilities() and stable.SoftmaxLogits(0) != stable.SoftmaxLogits(1)
+    assert stable.LogOdds() != stable.LogProbabilities(True) and stable.SoftmaxLogits(0) != stable.SoftmaxLogits(1)
 
 
 def softmax(z):
@@ -74,6 +74,32 @@ def test_parts_of_the_predictions_are_replaced(name, others):
         results.append(theano.function([Z, T_, Q], replaced, mode=PYTHON, on_unused_input='ignore')(*POINTS))
     for got, expected in zip(*results):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
+
+
+# What is made of a sigmoid s
+MADE_OF_IT = {
+    'complement': lambda s: 1 - s,
+    'choice': lambda s: T.switch(T_ > 0.5, s, T.nnet.sigmoid(2 * Z)),
+    'join': lambda s: T.join(0, s[:1], 1 - s[1:]),
+    'product': lambda s: s * T.nnet.sigmoid(2 * Z),
+    'set': lambda s: T.set_subtensor(s[:1], 1 - s[:1]),
+}
+
+
+@pytest.mark.parametrize('mode', [PYTHON, 'FAST_COMPILE'], ids=['no optimizer', 'FAST_COMPILE'])
+@pytest.mark.parametrize('what', ['sigmoid', 'predictions'])
+@pytest.mark.parametrize('name', MADE_OF_IT)
+def test_replaced_within_what_is_made_of_a_sigmoid(name, what, mode):
+    """Or as a whole: the loss is that of what it was replaced by, and so is the gradient."""
+    s = T.nnet.sigmoid(Z)
+    p = MADE_OF_IT[name](s)
+    results = []
+    for loss in objectives.binary_crossentropy(p, T_), -(T_ * T.log(p) + (1 - T_) * T.log(1 - p)):
+        replaced = theano.clone([loss, theano.grad(loss.sum(), T_)], {s if what == 'sigmoid' else p: Q})
+        results += replaced + [theano.grad(replaced[0].sum(), Q)]
+    got = theano.function([Z, T_, Q], results, mode=mode, on_unused_input='ignore')(*POINTS)
+    for ours, plain in zip(got[:3], got[3:]):
+        np.testing.assert_allclose(ours, plain, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(

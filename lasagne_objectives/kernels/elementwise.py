@@ -135,6 +135,36 @@ xlogy = Elemwise(scalar_xlogy, name='xlogy')
 
 
 @_silent
+def xlog1py_numpy(x, y):
+    """``x * log(1 + y)`` where 0 log 0 is 0."""
+    zero_wins = np.equal(x, 0) & np.equal(y, -1)
+    return np.where(zero_wins, np.zeros_like(x), np.multiply(x, np.log1p(y)))
+
+
+class XLog1PY(Kernel):
+    """``x * log(1 + y)`` where 0 log 0 is 0, to the digits of a small y."""
+
+    nin = 2
+    numpy_form = staticmethod(xlog1py_numpy)
+    code = """
+        %(out)s = %(x)s == 0 && %(y)s == -1 ? 0 : %(x)s * log1p(%(y)s);
+    """
+
+    def grad(self, inputs, output_gradients):
+        x, y = inputs
+        (g,) = output_gradients
+        one = y.zeros_like() + 1
+        return [
+            scalar_product(g, scal.log1p(y)),
+            scalar_product(g, scalar_xdivy(x, one + y)),
+        ]
+
+
+scalar_xlog1py = XLog1PY(name='xlog1py')
+xlog1py = Elemwise(scalar_xlog1py, name='xlog1py')
+
+
+@_silent
 def xdivy_numpy(x, y):
     """``x / y`` where 0 / 0 is 0."""
     result = np.true_divide(x, y)
@@ -315,6 +345,42 @@ scalar_squared_difference = SquaredDifference(name='squared_difference')
 squared_difference = Elemwise(
     scalar_squared_difference, name='squared_difference'
 )
+
+
+# ---------------------------------------------------------------------------
+# Logarithms
+
+
+@_silent
+def log1mexp_numpy(x):
+    """``log(1 - exp(x))``."""
+    return np.log(-np.expm1(x))
+
+
+class Log1MExp(Kernel):
+    """``log(1 - exp(x))``, log of the complement of a log-probability.
+
+    Where no gradient comes in, none goes out.
+    """
+
+    nin = 1
+    numpy_form = staticmethod(log1mexp_numpy)
+    code = """
+        %(out)s = log(-expm1(%(x)s));
+    """
+
+    def grad(self, inputs, output_gradients):
+        (x,) = inputs
+        (g,) = output_gradients
+        # Not to overflow where x is denormal, and so is the gradient.
+        tiny = scal.constant(np.finfo(x.type.dtype).tiny, dtype=x.type.dtype)
+        below = scal.expm1(-x)
+        below = scal.switch(scal.lt(below, tiny), tiny, below)
+        return [-scalar_product(g, scal.true_div(tiny.ones_like(), below))]
+
+
+scalar_log1mexp = Log1MExp(name='log1mexp')
+log1mexp = Elemwise(scalar_log1mexp, name='log1mexp')
 
 
 # ---------------------------------------------------------------------------

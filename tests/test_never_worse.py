@@ -1,0 +1,310 @@
+"""A property: however an output layer is written, its loss is that of the function that it computes, to the last digits.
+
+Layers are grown at random: a way to write a sigmoid or softmax, then whatever changes nothing, complements, moves, choices and joins, in
+any nesting. Beside each grows the array of logits that it is the sigmoid or softmax of, by NumPy alone. More of them are tried with
+LAYERS=1000, and other ones each time with SEEDED=1.
+"""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import lasagne_objectives as lo  # before theano, which it makes importable
+
+import theano
+import theano.tensor as T
+from theano.ifelse import ifelse
+
+import oracle
+from compiled import REWRITES, mode_of, with_gradient
+from oracle import assert_within
+from ways import SIGMOIDS, SOFTMAXES
+
+random = np.random.RandomState(0)
+ORDINARY = random.randn(4, 4).astype('float32')
+SATURATED = np.float32([[1e3, -1e3, 0, 88.5], [-103.5, 16.5, -19.5, 1e-3], [1e4, 30.5, -30.5, -0.1], [745.5, -1e4, 3, -12]])
+CHOICE = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 0], [0, 1, 0, 1]])
+ROWS = np.array([1, 0, 0, 1])
+LABELS = np.float32([[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1]])
+INDICES = np.int32([1, 0, 3, 2])
+
+# A symbol for what is chosen by: were it a constant, Theano would choose while compiling.
+choice, rows, flag = theano.shared(CHOICE), theano.shared(ROWS), theano.shared(np.int8(1))
+by_row = rows.dimshuffle(0, 'x')
+
+
+def stable_sigmoid(z):
+    return T.switch(T.ge(z, 0), 1 / (1 + T.exp(-z)), T.exp(z) / (1 + T.exp(z)))
+
+
+SPELLINGS = {
+    'sigmoid': dict(
+        SIGMOIDS,
+        **{
+            'e / (1 + e)': lambda z: T.exp(z) / (1 + T.exp(z)),
+            'e * inv(1 + e)': lambda z: T.exp(z) * T.inv(T.exp(z) + 1),
+            'e * (1 + e)**-1': lambda z: T.exp(z) * (1 + T.exp(z)) ** -1,
+            'tanh': lambda z: 0.5 * (T.tanh(z / 2) + 1),
+            'tanh, halves': lambda z: T.tanh(0.5 * z) / 2 + 0.5,
+            'exp(-softplus)': lambda z: T.exp(-T.nnet.softplus(-z)),
+            'exp(-log1p)': lambda z: T.exp(-T.log1p(T.exp(-z))),
+            '-expm1(-softplus)': lambda z: -T.expm1(-T.nnet.softplus(z)),
+            'two branches': stable_sigmoid,
+            'of two': lambda z: T.exp(z) / (T.exp(z) + T.exp(T.zeros_like(z))),
+        },
+    ),
+    'softmax': dict(
+        {name: way for name, way in SOFTMAXES.items() if 'dimshuffle' not in name},
+        **{
+            'e * inv(sum)': lambda z: T.exp(z) * T.inv(T.exp(z).sum(axis=1, keepdims=True)),
+            'exp(z - logsumexp)': lambda z: T.exp(z - T.log(T.exp(z).sum(axis=1, keepdims=True))),
+            'scaled': lambda z: 2 * T.exp(z) / (2 * T.exp(z)).sum(axis=1, keepdims=True),
+            'renormalised': lambda z: T.nnet.softmax(z) / T.nnet.softmax(z).sum(axis=1, keepdims=True),
+        },
+    ),
+}
+SAME = {
+    '* 1': lambda p: p * 1,
+    '+ 0': lambda p: p + 0,
+    '/ 1': lambda p: p / 1,
+    '** 1': lambda p: p**1,
+    '-(-)': lambda p: T.neg(T.neg(p)),
+    '* ones': lambda p: p * T.ones_like(p),
+    'zeros +': lambda p: T.zeros_like(p) + p,
+    'alloc': lambda p: T.alloc(p, *[p.shape[axis] for axis in range(2)]),
+    'halves': lambda p: 0.25 * p + p * 0.75,
+    'third of three': lambda p: p * 3 / 3,
+    'exp log': lambda p: T.exp(T.log(p)),
+    'root of the square': lambda p: T.sqrt(T.sqr(p)),
+    'inverse of the inverse': lambda p: 1 / (1 / p),
+    'twice the complement': lambda p: 1 - (1 - p),
+    'float64 and back': lambda p: p.astype('float64').astype('float32'),
+    'set': lambda p: T.set_subtensor(T.zeros_like(p)[:], p),
+    'reshape': lambda p: p.reshape((p.shape[0], p.shape[1])),
+    'there and back': lambda p: p.T.dimshuffle(1, 'x', 0)[:, 0],
+    'constant choice': lambda p: T.switch(1, p, 0),
+    'copy': T.tensor_copy,
+}
+COMPLEMENTS = {
+    '1 - p': lambda p: 1 - p,
+    '-p + 1': lambda p: -p + 1,
+    '-(p - 1)': lambda p: -(p - 1),
+    'in float64': lambda p: (1 - p.astype('float64')).astype('float32'),
+    'exp log1p': lambda p: T.exp(T.log1p(-p)),
+}
+# What is done with predictions, and with logits: by Theano and by NumPy alike
+MOVES = {
+    'backwards': lambda x: x[::-1],
+    'some rows twice': lambda x: x[[2, 0, 0, 3]],
+    'halves exchanged': lambda x: x.reshape((2, 2, 4))[::-1].reshape((4, 4)),
+}
+MOVES_OF_ELEMENTS = {
+    'transposed': lambda x: x.T,
+    'flat': lambda x: x.reshape((16,))[::-1].reshape((4, 4)),
+    'columns': lambda x: x[:, [3, 1, 1, 0]],
+}
+CHOICES = {
+    'switch by row': (lambda p, q: T.switch(by_row, p, q), lambda a, b: np.where(ROWS[:, None], a, b)),
+    'ifelse': (lambda p, q: ifelse(flag, p, q), lambda a, b: a),
+    'join': (lambda p, q: T.concatenate([p[:1], q[1:]]), lambda a, b: np.concatenate([a[:1], b[1:]])),
+    'stack': (lambda p, q: T.stack([p, q])[:, :2].reshape((4, 4)), lambda a, b: np.stack([a, b])[:, :2].reshape((4, 4))),
+}
+CHOICES_OF_ELEMENTS = {
+    'switch': (lambda p, q: T.switch(choice, p, q), lambda a, b: np.where(CHOICE, a, b)),
+    'set': (lambda p, q: T.set_subtensor(p[:, 1:3], q[:, :2]), lambda a, b: np.concatenate([a[:, :1], b[:, :2], a[:, 3:]], axis=1)),
+    'join columns': (lambda p, q: T.join(1, p[:, :1], q[:, 1:]), lambda a, b: np.concatenate([a[:, :1], b[:, 1:]], axis=1)),
+}
+
+
+class Layer:
+    """How predictions are made of logits, and of which logits, by NumPy, they are the sigmoid or softmax."""
+
+    def __init__(self, name, predictions, logits):
+        self.name, self.predictions, self.logits = name, predictions, logits
+
+    def __repr__(self):
+        return self.name
+
+
+def one_of(table):
+    return st.sampled_from(sorted(table))
+
+
+def spelled(kind):
+    def layer(name, scale):
+        # Powers of two: NumPy and Theano agree on the logits to the last bit.
+        return Layer(
+            '%s of %g z' % (name, scale),
+            lambda z: SPELLINGS[kind][name](z if scale == 1 else z * np.float32(scale)),
+            lambda z: z * np.float32(scale),
+        )
+
+    return st.builds(layer, one_of(SPELLINGS[kind]), st.sampled_from([1, 0.5, -1]))
+
+
+def changed(name, step, of_logits):
+    def grow(layer):
+        return Layer('%s, %s' % (layer, name), lambda z: step(layer.predictions(z)), lambda z: of_logits(layer.logits(z)))
+
+    return grow
+
+
+def chosen(name, choose, of_logits):
+    def grow(one, other):
+        return Layer(
+            '%s(%s; %s)' % (name, one, other),
+            lambda z: choose(one.predictions(z), other.predictions(z)),
+            lambda z: of_logits(one.logits(z), other.logits(z)),
+        )
+
+    return grow
+
+
+def grown(kind):
+    """Layers of any nesting."""
+    single = [changed(name, step, lambda z: z) for name, step in SAME.items()]
+    single += [changed(name, move, move) for name, move in MOVES.items()]
+    several = [chosen(name, *both) for name, both in CHOICES.items()]
+    if kind == 'sigmoid':
+        single += [changed(name, step, lambda z: -z) for name, step in COMPLEMENTS.items()]
+        single += [changed(name, move, move) for name, move in MOVES_OF_ELEMENTS.items()]
+        several += [chosen(name, *both) for name, both in CHOICES_OF_ELEMENTS.items()]
+
+    def extend(layers):
+        return st.one_of(
+            *[layers.map(grow) for grow in single],
+            *[st.tuples(layers, layers).map(lambda pair, grow=grow: grow(*pair)) for grow in several],
+        )
+
+    return st.recursive(spelled(kind), extend, max_leaves=4)
+
+
+def tried(share):
+    return settings(
+        max_examples=max(1, int(os.environ.get('LAYERS', 16)) // share),
+        deadline=None,
+        derandomize='SEEDED' not in os.environ,
+        database=None,
+        # A failure is small enough to read as it is; to shrink it takes minutes.
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+LOSSES = {
+    'sigmoid': (lambda p: lo.binary_crossentropy(p, LABELS), lambda p: T.nnet.binary_crossentropy(p, LABELS)),
+    'softmax': (lambda p: lo.categorical_crossentropy(p, INDICES), lambda p: T.nnet.categorical_crossentropy(p, T.constant(INDICES))),
+}
+
+
+def true_results(kind, layer, z):
+    """Value and gradient to 50 digits, and how far off they may be. The gradients of a logit that is used twice add up."""
+    logits = layer.logits(z)
+    if kind == 'sigmoid':
+        value, gradient = oracle.exact(oracle.binary_of_sigmoid, logits, LABELS)
+        bounds = oracle.binary_bounds(value, gradient, logits, LABELS, 'float32')
+    else:
+        value, gradient = oracle.exact(oracle.categorical_of_softmax, logits, INDICES)
+        size = oracle.largest_finite(logits, -1)
+        bounds = oracle.absolute_bound(value, 'float32', size), np.full(logits.shape, oracle.gradient_bound('float32'))
+    sources = [from_where(layer, j) for j in range(16)]
+    numbers = [oracle.mp.fsum(oracle.mp.mpf(float(f)) * g for f, g in zip(factors, gradient.numbers.ravel())) for factors in sources]
+    bound = [np.sum(np.abs(factors) * bounds[1].ravel()) for factors in sources]
+    return (value, bounds[0]), (oracle.Exact(np.reshape(numbers, (4, 4))), np.reshape(bound, (4, 4)))
+
+
+def from_where(layer, j):
+    """The derivatives of all logits of a layer, which are linear in z, with respect to the j-th element of z."""
+    return layer.logits(np.eye(16, dtype='float32')[j].reshape(4, 4)).ravel()
+
+
+def compiled(layer, losses, mode):
+    z = T.fmatrix('z')
+    p = layer.predictions(z)
+    assert p.dtype == 'float32'
+    return theano.function([z], [output for loss in losses for output in with_gradient(loss(p), z)], mode=mode_of(mode))
+
+
+def check_recognised(kind, mode, layer):
+    function = compiled(layer, LOSSES[kind][:1], mode)
+    for z in ORDINARY, SATURATED:
+        for got, (true, bound) in zip(function(z), true_results(kind, layer, z)):
+            assert_within(got, true, bound, 'float32')
+
+
+@pytest.mark.parametrize('kind', SPELLINGS)
+@pytest.mark.parametrize('mode, share', zip(REWRITES, [4, 2, 1]))
+def test_grown_layers(kind, mode, share):
+    """In any mode: value and gradient as good as the contract says, of logits of every size."""
+
+    @tried(share)
+    @given(grown(kind))
+    def check(layer):
+        check_recognised(kind, mode, layer)
+
+    check()
+
+
+@pytest.mark.parametrize('kind, name', [(kind, name) for kind in SPELLINGS for name in SPELLINGS[kind]])
+def test_each_spelling(kind, name):
+    check_recognised(kind, 'no optimizer', Layer(name, SPELLINGS[kind][name], lambda z: z))
+
+
+# And the reverse -----------------------------------------------------------------------------------------------------------------
+
+NOISE = np.abs(random.randn(4, 4)).astype('float32') / 100
+OTHERS = {
+    'sigmoid': {
+        'clip': lambda p, z: T.clip(p, 0.1, 0.9),
+        'clip a little': lambda p, z: T.clip(p, np.float32(1e-7), np.float32(1 - 1e-7)),
+        'noise': lambda p, z: p * 0.9 + NOISE,
+        'nearly itself': lambda p, z: p * np.float32(0.999) + np.float32(1e-4),
+        'product': lambda p, z: p * T.nnet.sigmoid(z / 2),
+        'square': lambda p, z: p**2,
+        'mean': lambda p, z: (p + T.nnet.sigmoid(z / 2)) / 2,
+        'maximum': lambda p, z: T.maximum(p, 0.25),
+        'constant branch': lambda p, z: T.switch(choice, p, 0.25),
+    },
+    'softmax': {
+        'clip': lambda p, z: T.clip(p, 0.1, 0.6),
+        'clip, renormalised': lambda p, z: T.clip(p, 0.1, 0.6) / T.clip(p, 0.1, 0.6).sum(axis=1, keepdims=True),
+        'noise': lambda p, z: p * 0.9 + NOISE,
+        'cut': lambda p, z: T.concatenate([p[:, 1:], p[:, :1] * 0 + 0.5], axis=1),
+        'classes moved': lambda p, z: p[:, [1, 2, 3, 0]],
+        'other rows': lambda p, z: p.T,
+        'temperature': lambda p, z: p**0.5 / (p**0.5).sum(axis=1, keepdims=True),
+        'square': lambda p, z: p**2,
+        'product': lambda p, z: p * T.nnet.softmax(z / 2),
+        'switch of elements': lambda p, z: T.switch(choice, p, 0.25),
+    },
+}
+
+
+@pytest.mark.parametrize('kind, name', [(kind, name) for kind in OTHERS for name in OTHERS[kind]])
+def test_what_changes_the_function_keeps_its_own_loss(kind, name):
+    """On ordinary logits that of the plain formula; on others at least finite wherever the plain one is, as FAST_RUN compiles it."""
+
+    @tried(20)
+    @given(grown(kind), one_of(SAME))
+    def check(layer, after):
+        def p_of_z(z):
+            return SAME[after](OTHERS[kind][name](layer.predictions(z), z))
+
+        z = T.fmatrix('z')
+        ours, plain = [with_gradient(loss(p_of_z(z)), z) for loss in LOSSES[kind]]
+        unoptimized = theano.function([z], ours + plain, mode=mode_of('no optimizer'))
+        got = unoptimized(ORDINARY)
+        for mine, its in zip(got[:2], got[2:]):
+            np.testing.assert_allclose(mine, its, rtol=1e-4, atol=1e-5)
+        rewritten = theano.function([z], ours + plain, mode=mode_of('fast_run in Python'))
+        with np.errstate(all='ignore'):
+            results = rewritten(SATURATED)
+            for mine in results[:2], unoptimized(SATURATED)[:2]:
+                for one, its in zip(mine, results[2:]):
+                    there = np.isfinite(its)
+                    np.testing.assert_allclose(one[there], its[there], rtol=1e-3, atol=1e-3)
+
+    check()
