@@ -1,4 +1,4 @@
-"""``python -m lasagne_objectives``, see :mod:`lasagne_objectives.revival.runner`."""
+"""``python -m lasagne_objectives``: see ``revival/runner.py``."""
 
 from lasagne_objectives.revival.runner import main
 

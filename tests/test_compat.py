@@ -121,7 +121,9 @@ def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
 @pytest.fixture
 def unaided(monkeypatch):
     """Without what lasagne_names may have provided."""
-    monkeypatch.setattr(sys, 'meta_path', [finder for finder in sys.meta_path if finder not in (lasagne_names._finder, lasagne_names._lasagne_finder)])
+    monkeypatch.setattr(
+        sys, 'meta_path', [finder for finder in sys.meta_path if finder not in (lasagne_names._finder, lasagne_names._lasagne_finder)]
+    )
     monkeypatch.setattr(sys, 'modules', {name: module for name, module in sys.modules.items() if name != lasagne_names.DOWNSAMPLE})
     monkeypatch.delattr(theano.tensor.signal, 'downsample', raising=False)
     for name in ['getargspec', 'ArgSpec']:

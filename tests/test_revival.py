@@ -1,6 +1,7 @@
 """revival/: Theano 1.0.5 on this Python and NumPy, and nobody else notices."""
 
 import importlib.machinery
+import importlib.util
 import json
 import os
 import subprocess
@@ -107,12 +108,43 @@ def test_an_import_of_theano_that_failed_before_does_no_harm():
 
 def test_without_theano():
     """The import says in one sentence what to do, and a part of the package that was imported for the runner says so later."""
-    code = "import sys\nclass Finder:\n    def find_spec(self, name, path, target=None):\n        return None\n"
-    hide = code + "import importlib.util as u; find = u.find_spec; u.find_spec = lambda name: None if name == 'theano' else find(name)\n"
+    hide = "import sys, importlib.util as u; find = u.find_spec; u.find_spec = lambda name: None if name == 'theano' else find(name)\n"
     last = run_python(hide + "import lasagne_objectives", fails=True).splitlines()[-1]
     assert last.startswith('ModuleNotFoundError: lasagne_objectives needs Theano 1.0.5, which is not installed')
     assert last.endswith('run %s -m lasagne_objectives --install-theano' % sys.executable)
     assert run_python(hide + "sys.argv[:] = ['-m']\nimport lasagne_objectives; print('there')") == 'there'
+
+
+@pytest.mark.parametrize('found', [None, types.SimpleNamespace(origin=None), types.SimpleNamespace(origin='a file')])
+def test_theano_is_demanded(monkeypatch, found):
+    revival.demand_theano()  # it is imported
+    monkeypatch.delitem(sys.modules, 'theano')
+    monkeypatch.setattr('importlib.util.find_spec', lambda name: found)
+    if found and found.origin:
+        revival.demand_theano()
+    else:
+        with pytest.raises(ModuleNotFoundError, match='--install-theano'):
+            revival.demand_theano()
+
+
+def test_names_of_the_package(monkeypatch):
+    """They come when they are asked for, and on the way to the runner Theano is not demanded."""
+    monkeypatch.setattr(revival, 'demand_theano', None)
+    monkeypatch.setattr(sys, 'argv', ['-m', 'lasagne_objectives'])
+    spec = importlib.util.spec_from_file_location('lasagne_objectives', lasagne_objectives.__file__)
+    package = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(package)
+    assert {'squared_error', 'objectives', 'install', '__version__'} <= set(dir(package))
+    get = package.__getattr__
+    assert get('squared_error') is get('objectives').squared_error and get('install').__name__ == 'install'
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        get('nothing')
+
+
+@pytest.mark.parametrize('numpy_2', [True, False])
+def test_repairs_by_the_version_of_numpy(numpy_2):
+    assert ('theano.scalar.basic' in repairs.repairs_of(numpy_2)) == numpy_2
+    assert 'theano.tensor.raw_random' in repairs.repairs_of(numpy_2)
 
 
 def test_theanos_files_are_as_they_were():
@@ -270,13 +302,12 @@ def test_a_package_without_a_file_has_nothing_to_change(tmp_path, monkeypatch):
     assert finder.find_spec('nowhere_at_all') is None
 
 
-def test_numpy_then_is_numpy_otherwise():
+def test_numpy_then_is_numpy_otherwise(monkeypatch):
+    monkeypatch.setattr(numpy_then, 'NUMPY_2', False)
     then_numpy = numpy_then.make_numpy_then()
     assert then_numpy.float32 is np.float32 and then_numpy.random is np.random and then_numpy.__version__ == np.__version__
     assert then_numpy.product is np.prod and then_numpy.bool is np.bool_ and then_numpy.complex is complex
-    with pytest.raises(AttributeError):
-        then_numpy.no_such_name
-    assert not hasattr(np, 'no_such_name')
+    assert not hasattr(then_numpy, 'no_such_name')
 
 
 def test_numpy_2_as_it_was(monkeypatch):
@@ -300,7 +331,14 @@ def raises_for_large(value, dtype=None, **options):
 
 @pytest.mark.parametrize(
     'value, dtype, expected',
-    [(200, 'int8', -56), (-1, 'uint8', 255), ([300, 1], np.dtype('uint8'), [44, 1]), (2**63 + 1, 'uint32', 1), (-1, 'uint64', 2**64 - 1), (3, None, 3)],
+    [
+        (200, 'int8', -56),
+        (-1, 'uint8', 255),
+        ([300, 1], np.dtype('uint8'), [44, 1]),
+        (2**63 + 1, 'uint32', 1),
+        (-1, 'uint64', 2**64 - 1),
+        (3, None, 3),
+    ],
 )
 def test_integers_wrap(value, dtype, expected):
     wrapped = numpy_then.wrapping(raises_for_large)(value, dtype)
@@ -313,7 +351,9 @@ def test_what_did_not_wrap_is_still_an_error(value, dtype):
         numpy_then.wrapping(raises_for_large)(value, dtype)
 
 
-@pytest.mark.parametrize('dtype, expected', [('int8', 'int8'), (float, float), (np.dtype('int8'), 'int8'), (theano.scalar.int8, 'int8'), (None, None)])
+@pytest.mark.parametrize(
+    'dtype, expected', [('int8', 'int8'), (float, float), (np.dtype('int8'), 'int8'), (theano.scalar.int8, 'int8'), (None, None)]
+)
 def test_as_dtype(dtype, expected):
     assert numpy_then.as_dtype(dtype) == expected
 
@@ -386,7 +426,9 @@ INCREMENTS = [
 @pytest.mark.parametrize('inplace', [False, True])
 @pytest.mark.parametrize('x_type, y_type, shape, added', INCREMENTS)
 def test_rows_are_added_at_indices(x_type, y_type, shape, added, inplace):
-    variables = [theano.tensor.TensorType(dtype, (False,) * ndim)() for dtype, ndim in [(x_type, len(shape)), (y_type, len(added)), ('int32', 1)]]
+    variables = [
+        theano.tensor.TensorType(dtype, (False,) * ndim)() for dtype, ndim in [(x_type, len(shape)), (y_type, len(added)), ('int32', 1)]
+    ]
     inputs = [theano.In(variables[0], mutable=inplace), *variables[1:]]
     output = Increment(inplace=inplace)(*variables)
     function = theano.function(inputs, output, mode=theano.Mode('c', None), accept_inplace=True)

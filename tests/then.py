@@ -47,19 +47,29 @@ def mode(linker):
     return theano.Mode(linker=linker, optimizer=None)
 
 
+def constant(number, dtype=None):
+    """The data of a constant."""
+    return T.as_tensor_variable(number).data if dtype is None else T.constant(number, dtype=dtype).data
+
+
+def filtered(kind, number, downcast):
+    """What a type makes of a number that a user passes."""
+    return kind.filter(number, allow_downcast=downcast)
+
+
 def constants(floatX):
     """The dtype and value of numbers and lists."""
     with theano.change_flags(floatX=floatX):
         for position, number in enumerate(NUMBERS + LISTS):
             # NumPy 2 prints its numbers in another way
-            yield 'no. %d' % position, outcome(lambda: T.as_tensor_variable(number).data)
+            yield 'no. %d' % position, outcome(constant, number)
 
 
 def constants_of_a_dtype():
     """Numbers of which the user says what they are to be."""
     for dtype in INTEGERS + ['float32']:
         for number in [200, -1, 300, 70000, 2**31, 2**63, 2**64, 1.1, [300, -1]]:
-            yield '%s as %s' % (number, dtype), outcome(lambda: T.constant(number, dtype=dtype).data)
+            yield '%s as %s' % (number, dtype), outcome(constant, number, dtype)
 
 
 def operands(floatX):
@@ -78,8 +88,8 @@ def arguments(floatX):
             for number in [1, 200, -1, 2**31, 0.5, 1.1, 1e300]:
                 for downcast in [None, True, False]:
                     what = '%r for %s, downcast %s' % (number, dtype, downcast)
-                    yield what, outcome(lambda: x.type.filter(number, allow_downcast=downcast))
-                    yield 'scalar ' + what, outcome(lambda: theano.scalar.Scalar(dtype).filter(number, allow_downcast=downcast))
+                    yield what, outcome(filtered, x.type, number, downcast)
+                    yield 'scalar ' + what, outcome(filtered, theano.scalar.Scalar(dtype), number, downcast)
 
 
 def casts(linker):

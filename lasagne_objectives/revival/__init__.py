@@ -51,7 +51,11 @@ def demand_theano():
     ModuleNotFoundError
         If Theano is not installed.
     """
-    if 'theano' in sys.modules or importlib.util.find_spec('theano'):
+    if 'theano' in sys.modules:
+        return
+    spec = importlib.util.find_spec('theano')
+    # a folder of that name without a file is a package, too, but not Theano
+    if spec is not None and spec.origin is not None:
         return
     raise ModuleNotFoundError(
         "lasagne_objectives needs Theano 1.0.5, which is not installed%s: run "

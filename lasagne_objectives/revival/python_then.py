@@ -1,4 +1,6 @@
-"""Modules that Theano and Lasagne import and Python, setuptools or NumPy have dropped.
+"""Modules that Theano and Lasagne import, and that are gone.
+
+Python, setuptools or NumPy have dropped them.
 
 They have what is called of them, and are seen by these alone, see
 :mod:`lasagne_objectives.revival.imports`.

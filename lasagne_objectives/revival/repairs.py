@@ -8,9 +8,9 @@ import copy
 
 import numpy as np
 
-from lasagne_objectives.revival.numpy_then import NUMPY_2, as_dtype
+from lasagne_objectives.revival.numpy_then import as_dtype
 
-__all__ = ['REPAIRS']
+__all__ = ['repairs_of']
 
 
 def find_blas(cmodule):
@@ -139,17 +139,32 @@ def upcast_objects(scalar):
     scalar.upcast = lambda *dtypes: upcast(*map(as_dtype, dtypes))
 
 
-# Repairs by the module after which they are made. The flags are read by then,
-# and blas.ldflags not yet: its default is computed when it is asked for.
-REPAIRS = {'theano.gof.cmodule': [find_blas]}
-REPAIRS['theano.tensor.raw_random'] = [copy_random_states]
-if NUMPY_2:
-    REPAIRS['theano.misc.safe_asarray'] = [take_objects_as_dtypes]
-    REPAIRS['theano.scalar.basic'] = [
-        compare_exactly,
-        compute_in_float64,
-        wrap_integers,
-        upcast_objects,
-    ]
-    REPAIRS['theano.tensor.subtensor'] = [add_at_indices]
-    REPAIRS['theano.sandbox.rng_mrg'] = [widen_masks]
+def repairs_of(numpy_2):
+    """Repairs by the module after which they are made.
+
+    Parameters
+    ----------
+    numpy_2 : bool
+        Whether NumPy is 2 or later.
+
+    Returns
+    -------
+    dict of str to list of callable
+    """
+    repairs = {
+        # The flags are read by then, and blas.ldflags not yet: its default is
+        # computed when it is asked for.
+        'theano.gof.cmodule': [find_blas],
+        'theano.tensor.raw_random': [copy_random_states],
+    }
+    if numpy_2:
+        repairs['theano.misc.safe_asarray'] = [take_objects_as_dtypes]
+        repairs['theano.scalar.basic'] = [
+            compare_exactly,
+            compute_in_float64,
+            wrap_integers,
+            upcast_objects,
+        ]
+        repairs['theano.tensor.subtensor'] = [add_at_indices]
+        repairs['theano.sandbox.rng_mrg'] = [widen_masks]
+    return repairs

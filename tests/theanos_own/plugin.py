@@ -60,7 +60,12 @@ numpy.testing.dec = types.SimpleNamespace(skipif=skipif)
 import lasagne_objectives  # noqa: E402,F401
 
 # The tests' own calls of unittest that Python 3.12 dropped.
-for old, new in [('assertEquals', 'assertEqual'), ('assertItemsEqual', 'assertCountEqual'), ('assert_', 'assertTrue'), ('assertRaisesRegexp', 'assertRaisesRegex')]:
+for old, new in [
+    ('assertEquals', 'assertEqual'),
+    ('assertItemsEqual', 'assertCountEqual'),
+    ('assert_', 'assertTrue'),
+    ('assertRaisesRegexp', 'assertRaisesRegex'),
+]:
     if not hasattr(unittest.TestCase, old):
         setattr(unittest.TestCase, old, getattr(unittest.TestCase, new))
 

@@ -57,8 +57,10 @@ def main():
         with open(UNAIDED, 'w', encoding='utf-8') as file:
             file.write('\n'.join(sorted(failed)) + '\n')
     new = failed - names_in(UNAIDED) - names_in(EXPLAINED)
-    print('Theano\'s own tests: %d ran, %d failed, of these %d not where Theano runs unaided, and %d unexplained'
-          % (len(ran), len(failed), len(failed - names_in(UNAIDED)), len(new)))
+    print(
+        'Theano\'s own tests: %d ran, %d failed, of these %d not where Theano runs unaided, and %d unexplained'
+        % (len(ran), len(failed), len(failed - names_in(UNAIDED)), len(new))
+    )
     print('\n'.join(sorted(new)))
     sys.exit(bool(new) or not ran)
 
