@@ -285,11 +285,23 @@ class _Reader:
             return None
         parts = []
         for part in arrangement.parts:
-            found = self.find(part)
+            found = self.find(part) or self._known(part, variable.dtype)
             if found is None:
                 return None
             parts.append(found)
+        if not any(part.sources for part in parts):
+            return None
         return _arranged(arrangement, parts, variable.broadcastable)
+
+    def _known(self, part, dtype):
+        """A number beside sigmoids and softmaxes is one of its log-odds."""
+        number, *more = self.value(part, self.depth)
+        if any(more) or not 0 <= number <= 1:
+            return None
+        with np.errstate(divide='ignore'):
+            odds = np.log(number) - np.log1p(-number)
+        scores = T.fill(part, T.constant(odds, dtype=dtype))
+        return Sigmoid(same_pattern(scores, part.broadcastable), [])
 
     def _sigmoid(self, product, variable):
         odds = fractions.odds(product, self.tolerance)
@@ -1002,6 +1014,34 @@ def _carried(variable):
     ):
         return variable.owner.inputs
     return []
+
+
+def passed_over(variable):
+    """What a variable is computed from and, as found, does not depend on.
+
+    As `x` in ``p + 0 * x``. Nothing that is made of its logits alone.
+    """
+    sources = find(variable).sources
+    seen, leaves, variables = set(sources), [], [variable]
+    while variables:
+        one = variables.pop()
+        if one in seen or getattr(one, 'dtype', '') not in T.float_dtypes:
+            continue
+        seen.add(one)
+        if _carried(one):
+            variables.extend(one.owner.inputs)
+        else:
+            leaves.append(one)
+    return [one for one in leaves if _is_made_of_more(one, sources)]
+
+
+def _is_made_of_more(variable, sources):
+    """Whether there is an input to it that is not behind the sources."""
+    inputs = gof.graph.inputs([variable], blockers=sources)
+    return any(
+        one not in sources and not isinstance(one, theano.Constant)
+        for one in inputs
+    )
 
 
 def _anonymous(variable):

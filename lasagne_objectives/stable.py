@@ -364,6 +364,44 @@ class FromLogits(gof.Op):
         return op(*(inputs + [points[position] for position in moving]))
 
 
+class FlatIn(gof.Op):
+    """A result as it is, with gradients of 0 for variables beside it.
+
+    The logits of ``p + 0 * x`` are without `x`. But whoever asks for the
+    gradient with respect to `x` is owed the zeros that the plain formula
+    gives, not an error.
+    """
+
+    __props__ = ()
+    view_map = {0: [0]}
+
+    def make_node(self, result, *others):
+        return gof.Apply(self, [result] + list(others), [result.type()])
+
+    def expand(self, node):
+        return node.inputs[0]
+
+    def perform(self, node, inputs, output_storage):
+        output_storage[0][0] = inputs[0]
+
+    def infer_shape(self, node, shapes):
+        return shapes[:1]
+
+    def L_op(self, inputs, outputs, output_gradients):
+        return output_gradients + [other.zeros_like() for other in inputs[1:]]
+
+    def R_op(self, inputs, eval_points):
+        along = eval_points[0]
+        return [inputs[0].zeros_like() if along is None else along]
+
+
+def _flat_in(others, loss):
+    # The gradients of accuracies are 0 for whatever they are made of.
+    if not others or loss.dtype in T.discrete_dtypes:
+        return loss
+    return FlatIn()(loss, *others)
+
+
 def _difference(point, twin_point):
     """Where predictions move other than as they are made of the logits.
 
@@ -395,12 +433,16 @@ def from_logits(predictions, *operands, plain, stable, **options):
         if found is not None:
             op = FromLogits(link, Formulas(formula, plain, options))
             twin = logits.twin(predictions)
-            return op(predictions, twin, found, *operands)
+            loss = op(predictions, twin, found, *operands)
+            return _flat_in(logits.passed_over(predictions), loss)
     return plain(predictions, *operands, **dict(options))
 
 
 # ---------------------------------------------------------------------------
 # The rewrite
+
+
+_UNRESOLVED = FromLogits, FlatIn
 
 
 class ResolveLogits(gof.Optimizer):
@@ -415,7 +457,7 @@ class ResolveLogits(gof.Optimizer):
 
     def apply(self, fgraph):
         for node in fgraph.toposort():
-            if isinstance(node.op, FromLogits):
+            if isinstance(node.op, _UNRESOLVED):
                 fgraph.replace_validate(
                     node.outputs[0],
                     node.op.expand(node),
@@ -438,7 +480,7 @@ class ResolveLogits(gof.Optimizer):
 
 def _has_unresolved(scan):
     return any(
-        isinstance(node.op, FromLogits)
+        isinstance(node.op, _UNRESOLVED)
         or isinstance(node.op, Scan)
         and _has_unresolved(node.op)
         for node in gof.graph.io_toposort(scan.inputs, scan.outputs)

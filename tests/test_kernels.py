@@ -611,8 +611,9 @@ def test_less_of_a_compiler_gives_the_same_numbers(flags, script, tmp_path):
     run_script(save % paths[0])
     run_script(textwrap.dedent(script) + save % paths[1], flags=flags)
     full, less = [np.load(path) for path in paths]
+    # p - 1 of a certain class is as good as 1 is: each may be off by a few ulp of 1, by the contract by 4.
     for name in full.files:
-        np.testing.assert_allclose(less[name], full[name], rtol=2e-5, atol=1e-7)
+        np.testing.assert_allclose(less[name], full[name], rtol=2e-5, atol=4 * np.finfo('float32').eps)
 
 
 @of_the_cpu

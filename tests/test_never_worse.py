@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import lasagne_objectives as lo  # before theano, which it makes importable
@@ -243,6 +243,7 @@ def test_grown_layers(kind, mode, share):
     @tried(share)
     @given(grown(kind))
     def check(layer):
+        note(repr(layer))
         check_recognised(kind, mode, layer)
 
     check()
@@ -251,6 +252,36 @@ def test_grown_layers(kind, mode, share):
 @pytest.mark.parametrize('kind, name', [(kind, name) for kind in SPELLINGS for name in SPELLINGS[kind]])
 def test_each_spelling(kind, name):
     check_recognised(kind, 'no optimizer', Layer(name, SPELLINGS[kind][name], lambda z: z))
+
+
+# Ways to put a number in the place of some of 4 x 4 probabilities p
+BESIDE = {
+    'switch': lambda p, number: T.switch(choice, p, number),
+    'switch, the other branch': lambda p, number: T.switch(1 - choice, number, p),
+    'computed': lambda p, number: T.switch(choice, p, p * 0 + number),
+    'complement': lambda p, number: 1 - T.switch(choice, 1 - p, 1 - number),
+    'two switches': lambda p, number: T.switch(choice, T.switch(choice, p, 1), number),
+}
+
+
+@pytest.mark.parametrize('mode', REWRITES)
+@pytest.mark.parametrize('number', [0.25, 0, 1])
+@pytest.mark.parametrize('name', BESIDE)
+def test_numbers_beside_a_sigmoid(name, number, mode):
+    """Found by the property below: exp(1000), in the branch that is not chosen, made its gradient NaN where no optimizer mends it."""
+
+    @np.errstate(divide='ignore')
+    def logits(z):
+        return np.where(CHOICE, z, np.float32(np.log(number) - np.log1p(-number)))
+
+    spelling = SIGMOIDS['1 / (1 + exp(-z))']
+    function = compiled(Layer(name, lambda z: BESIDE[name](spelling(z), number), logits), LOSSES['sigmoid'][:1], mode)
+    for z in ORDINARY, SATURATED:
+        value, gradient = oracle.exact(oracle.binary_of_sigmoid, logits(z), LABELS)
+        bounds = oracle.binary_bounds(value, gradient, logits(z), LABELS, 'float32')
+        of_z = oracle.Exact(np.where(CHOICE, gradient.numbers, oracle.ZERO))
+        for got, true, bound in zip(function(z), [value, of_z], bounds):
+            assert_within(got, true, bound, 'float32')
 
 
 # And the reverse -----------------------------------------------------------------------------------------------------------------
@@ -290,6 +321,8 @@ def test_what_changes_the_function_keeps_its_own_loss(kind, name):
     @tried(20)
     @given(grown(kind), one_of(SAME))
     def check(layer, after):
+        note(repr(layer))
+
         def p_of_z(z):
             return SAME[after](OTHERS[kind][name](layer.predictions(z), z))
 

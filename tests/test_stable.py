@@ -285,3 +285,63 @@ def test_arguments_that_nobody_else_passes():
         objectives.categorical_accuracy(Z, T.lvector(), axis='rows')
     with pytest.raises(ValueError, match=r'got \(3, 2\) and \(1, \?\)'):
         objectives.categorical_crossentropy(np.ones((3, 2)), T.TensorType('float64', (True, False))())
+
+
+# Predictions that X is in, but that do not depend on it
+X = T.dmatrix('x')
+NEITHER_HERE_NOR_THERE = {
+    'times zero': lambda p: p + 0 * X,
+    'divided again': lambda p: p * X / X,
+    'added and subtracted': lambda p: p + X - X,
+    'complement': lambda p: 1 - (p + 0 * X),
+    'power of zero': lambda p: p * X**0,
+    'not chosen': lambda p: T.switch(1, p, X),
+    'overwritten': lambda p: T.set_subtensor(X[:], p),
+    'moved': lambda p: (p + 0 * X).T[::-1],
+    'computed': lambda p: p + 0 * T.dot(X, X.T).sum(),
+}
+
+
+WITHOUT_X = {'complement': lambda p: 1 - p, 'moved': lambda p: p.T[::-1]}
+REWRITTEN = theano.Mode(linker='py', optimizer='fast_compile')
+
+
+@pytest.mark.parametrize('mode', [PYTHON, REWRITTEN], ids=['no optimizer', 'rewritten'])
+@pytest.mark.parametrize('layer', [T.nnet.sigmoid, softmax], ids=['sigmoid', 'softmax'])
+@pytest.mark.parametrize('name', NEITHER_HERE_NOR_THERE)
+def test_gradient_of_what_cancels_is_zero(name, layer, mode):
+    """As the plain formula's is; not a DisconnectedInputError. The other gradients are what they would be without it."""
+    p = NEITHER_HERE_NOR_THERE[name](layer(Z))
+    q = WITHOUT_X.get(name, lambda p: p)(layer(Z))
+    losses = [objectives.binary_crossentropy(one, 0.25) for one in (p, q)]
+    results = [theano.grad(losses[0].sum(), X), T.Rop(losses[0], X, Q), losses[0], theano.grad(losses[0].sum(), Z), T.Rop(losses[0], Z, Q)]
+    results += [losses[1], theano.grad(losses[1].sum(), Z), T.Rop(losses[1], Z, Q)]
+    values = theano.function([Z, X, Q], results, mode=mode, on_unused_input='ignore')(*[point[:, :3] for point in POINTS])
+    for nothing in values[:2]:
+        np.testing.assert_array_equal(nothing, np.zeros((3, 3)))
+    for got, expected in zip(values[2:5], values[5:]):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_nothing_is_flat_in_what_is_made_of_the_logits():
+    """As the largest of them, which many subtract: no gradient need be sent back there."""
+    for p in softmax(Z - Z.max(axis=1, keepdims=True)), softmax(T.dot(Z, Z.T)), T.nnet.sigmoid(Z) * T.ones_like(Z), 1 - T.nnet.sigmoid(Z):
+        assert isinstance(objectives.binary_crossentropy(p, T_).owner.op, stable.FromLogits)
+
+
+def test_what_cancels_in_a_scan():
+    def step(z, x, t):
+        return objectives.binary_crossentropy(T.nnet.sigmoid(z) + 0 * x, t)
+
+    losses = theano.scan(step, [Z, X, T_])[0]
+    gradients = theano.grad(losses.sum(), [Z, X])
+    z, zero = np.array([[1e4, -1e4]]), np.zeros((1, 2))
+    for mode in PYTHON, REWRITTEN:
+        got = theano.function([Z, X, T_], [losses] + gradients, mode=mode)(z, z, zero)
+        np.testing.assert_array_equal(got, [[[1e4, 0]], [[1, 0]], zero])
+
+
+def test_accuracies_are_flat_in_what_cancels():
+    right = objectives.categorical_accuracy(softmax(Z) + 0 * X, T.zeros_like(Z))
+    gradient = theano.grad(objectives.aggregate(right), X)
+    assert not gradient.eval({Z: POINTS[0], X: POINTS[1]}).any()
