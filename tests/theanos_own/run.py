@@ -6,6 +6,7 @@ writes it. What fails beside them must be explained in explained.txt, one line
 each; anything else is an error. Other arguments are pytest's.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -17,20 +18,23 @@ UNAIDED = os.path.join(HERE, 'fails_unaided.txt')
 EXPLAINED = os.path.join(HERE, 'explained.txt')
 CACHE = os.path.join(os.path.dirname(os.path.dirname(HERE)), '.theano', 'theanos_own')
 
-MODULES = ['tensor.tests.test_%s' % name for name in ['basic', 'opt', 'subtensor', 'elemwise']]
-MODULES += ['tensor.nnet.tests.test_nnet', 'scan_module.tests.test_scan', 'compile.tests.test_function_module', 'gof.tests', 'scalar.tests']
+MODULES = ['theano.tensor.tests.test_%s' % name for name in ['basic', 'opt', 'subtensor', 'elemwise']]
+MODULES += ['theano.tensor.nnet.tests.test_nnet', 'theano.scan_module.tests.test_scan', 'theano.compile.tests.test_function_module']
+MODULES += ['theano.gof.tests', 'theano.scalar.tests']
 
 
-def run(arguments):
-    """Run the tests: the names of all, and of those that fail."""
+def run(arguments, modules):
+    """Run the tests of modules: the names of all, and of those that fail."""
     flags = 'base_compiledir=%s,on_opt_error=raise,blas.ldflags=' % CACHE
     path = os.pathsep.join(filter(None, [HERE, os.environ.get('PYTHONPATH', '')]))
     environ = dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=path)
+    # so that names begin with theano.; it is not this repository, whose settings are for its own tests
+    site_packages = os.path.dirname(importlib.util.find_spec('theano').submodule_search_locations[0])
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, 'report.xml')
         command = [sys.executable, '-m', 'pytest', '-p', 'plugin', '-p', 'no:cacheprovider', '-q', '--disable-warnings', '--tb=short']
-        command += ['--junitxml=' + report] + arguments + ['--pyargs'] + ['theano.' + name for name in MODULES]
-        # not this repository, whose settings are for its own tests
+        command += ['--junitxml=' + report, '--rootdir=' + site_packages] + arguments
+        command += ['--pyargs'] + modules
         subprocess.call(command, cwd=folder, env=environ)
         cases = list(ElementTree.parse(report).iter('testcase'))
     failed = [case for case in cases if case.find('failure') is not None or case.find('error') is not None]
@@ -48,12 +52,10 @@ def names_in(file):
 
 
 def main():
-    arguments = sys.argv[1:]
-    record = '--record' in arguments
-    if record:
-        arguments.remove('--record')
-    ran, failed = run(arguments)
-    if record:
+    modules = [name for name in sys.argv[1:] if name.startswith('theano.')] or MODULES
+    arguments = [name for name in sys.argv[1:] if name not in modules + ['--record']]
+    ran, failed = run(arguments, modules)
+    if '--record' in sys.argv:
         with open(UNAIDED, 'w', encoding='utf-8') as file:
             file.write('\n'.join(sorted(failed)) + '\n')
     new = failed - names_in(UNAIDED) - names_in(EXPLAINED)
