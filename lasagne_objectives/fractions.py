@@ -5,7 +5,9 @@ Multiplied out and reduced they are all the same: a sigmoid is
 ``1 / (1 + exp(-z))``, its complement ``exp(-z) / (1 + exp(-z))``, a softmax
 ``exp(z) / sum(exp(z))``. This is the school algebra that brings them to that
 form. Theano's own rewrites reduce fractions too, but know neither exponentials
-nor complements, and take a hundred times as long.
+nor complements, and take longer: for the 24 spellings of
+``tests/test_never_worse.py`` its ``canonicalize`` takes 20 ms (median; at most
+53), all that :func:`lasagne_objectives.logits.find` does 0.5 (at most 0.9).
 """
 
 import functools

@@ -384,9 +384,6 @@ class FlatIn(gof.Op):
     def perform(self, node, inputs, output_storage):
         output_storage[0][0] = inputs[0]
 
-    def infer_shape(self, node, shapes):
-        return shapes[:1]
-
     def L_op(self, inputs, outputs, output_gradients):
         return output_gradients + [other.zeros_like() for other in inputs[1:]]
 

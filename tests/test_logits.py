@@ -183,6 +183,7 @@ NEITHER = {
     'over zero': T.nnet.sigmoid(Z) / T.zeros_like(Z),
     'zero': T.nnet.sigmoid(Z) * 0 + T.nnet.sigmoid(W) * 0,
     'product that may cancel': T.nnet.sigmoid(Z) * E,
+    'choice of numbers': T.switch(T.gt(Z, 0), 0.25, 0.5),
     'class joined with nothing': T.join(N, T.nnet.sigmoid(Z), T.nnet.sigmoid(W)),
     'joined with an input': T.join(0, T.nnet.sigmoid(Z), W),
     'increased': T.inc_subtensor(T.nnet.sigmoid(Z)[:1], T.nnet.sigmoid(W)[:1]),
