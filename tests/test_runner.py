@@ -371,7 +371,12 @@ def test_original_arguments():
     code = "from lasagne_objectives.revival.runner import original_arguments\nprint(original_arguments()[1:])"
     _, out, err = run_python('-W', 'ignore', '-c', code, '\xe9', '', cwd=REPOSITORY)
     assert out == repr(['-W', 'ignore', '-c', code, '\xe9', '']) + '\n', err
-    assert len(runner.original_arguments()) > 0
+
+
+def test_original_arguments_before_python_3_10(monkeypatch):
+    expected = runner.original_arguments()
+    monkeypatch.delattr(sys, 'orig_argv', raising=False)
+    assert runner.original_arguments() == expected and len(expected) > 0
 
 
 @pytest.mark.parametrize('quiet', [False, True])
