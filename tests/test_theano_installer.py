@@ -330,9 +330,18 @@ def test_pip_puts_it_where_python_does_not_look(environment, monkeypatch):
 WAIT = 'os.kill(os.getppid(), signal.%s); time.sleep(60)'
 
 
+@pytest.fixture
+def heeded():
+    """Signals that whoever started the tests may have told them to ignore."""
+    former = {number: signal.signal(number, signal.default_int_handler) for number in theano_installer.STOPS}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize('when', ['wheel setuptools', 'wheel Theano', 'end of install Theano'])
 @pytest.mark.parametrize('name', ['SIGINT', 'SIGTERM', 'SIGHUP'])
-def test_a_signal_leaves_nothing(environment, capsys, name, when):
+def test_a_signal_leaves_nothing(environment, capsys, heeded, name, when):
     before = environment.files()
     handlers = [signal.getsignal(number) for number in theano_installer.STOPS]
     environment.does(when, WAIT % name)
