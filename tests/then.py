@@ -22,7 +22,7 @@ LINKERS = ['py', 'cvm']
 
 # Numbers at and beyond the borders of each type, and what users write.
 NUMBERS = [s * 2**n + d for n in (0, 7, 8, 15, 16, 31, 32, 63, 64) for s in (1, -1) for d in (-1, 0, 1)]
-NUMBERS += [200, 70000, True, 0.5, 1.1, 1e300, 1e-50, 3.4e38, 65504.0, 65520.0, float('inf'), float('nan'), -0.0, 1j]
+NUMBERS += [200, 70000, True, 0.5, 1.1, 1e300, 1e-50, 3.4e38, 65504.0, 65520.0, float('inf'), float('nan'), 1j]
 NUMBERS += [np.float16(1.1), np.float32(1.1), np.float64(1.1), np.int8(-3), np.uint8(200), np.bool_(True), np.array(1.1)]
 LISTS = [[], [True, False], [1, 2], [200], [2**40, 1], [1, 2**63], [1.1, 2], [1, 1j], [np.float32(1.1), 1], [[1, 300], [2, 3]]]
 

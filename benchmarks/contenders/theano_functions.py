@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import lasagne_objectives  # noqa: F401 (lets Theano be imported)
 import numpy as np
 import theano
 import theano.tensor as T
