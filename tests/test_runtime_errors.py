@@ -31,10 +31,10 @@ indexed = pytest.mark.parametrize('case', INDEXED, ids=str)
 
 
 @functools.lru_cache(maxsize=None)
-def compiled(case, outputs, mode, ndim=2, axis=-1, softmax=False):
+def compiled(case, outputs, mode, ndim=2, axis=-1, layer=None):
     """A function of inputs and targets giving the loss, the gradient of its mean, or both."""
     inputs, targets = T.TensorType('float32', [False] * ndim)('inputs'), T.TensorType('int32', [False] * (ndim - 1))('targets')
-    loss = case(T.nnet.softmax(inputs) if softmax else inputs, targets, axis=axis)
+    loss = case(layer(inputs) if layer else inputs, targets, axis=axis)
     results = {'value': loss, 'gradient': theano.grad(loss.mean(), inputs)}
     return theano.function([inputs, targets], [results[output] for output in outputs], mode=MODES[mode])
 
@@ -97,8 +97,9 @@ def test_constant_class_index_out_of_range_is_not_reported_by_the_optimizer(case
 
 @every_mode
 @pytest.mark.parametrize('outputs', [('value',), ('gradient',)], ids='_'.join)
-def test_class_index_out_of_range_behind_a_softmax(outputs, mode):
-    function = compiled(CATEGORICAL[0], outputs, mode, softmax=True)
+@pytest.mark.parametrize('layer', [T.nnet.softmax, T.exp], ids=['softmax', 'exp'])
+def test_class_index_out_of_range_behind_a_layer(layer, outputs, mode):
+    function = compiled(CATEGORICAL[0], outputs, mode, layer=layer)
     p, good = sample_predictions('scores', (3, 7), 'float32'), np.array([0, 1, 2], 'int32')
     assert_index_refused(function, p, np.array([2, 4321, -765], 'int32'), -765, 4321, 7)
     assert np.isfinite(function(p, good)[0]).all()

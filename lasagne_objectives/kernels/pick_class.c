@@ -27,10 +27,11 @@ static int pick_class(PyArrayObject *values, PyArrayObject *indices,
     return 0;
 }
 
-/* What is added to a class of each row: `read` reads its index. Several end
- * with one that is NULL. */
+/* What is added to a class of each row: `check` checks its indices, `read`
+ * reads one. Several end with one that is NULL. */
 struct lo_addend {
     PyArrayObject *indices, *values;
+    int (*check)(PyArrayObject *matrix, PyArrayObject *indices);
     npy_int64 (*read)(PyArrayObject *indices, npy_intp row);
 };
 
@@ -70,7 +71,7 @@ static int place_classes(PyArrayObject *like, const lo_addend *addends,
 {
     const npy_intp *shape = PyArray_DIMS(like);
     for (const lo_addend *one = addends; one->read != NULL; one++)
-        if (lo_check_length(like, one->indices) ||
+        if (one->check(like, one->indices) ||
             lo_check_length(like, one->values))
             return -1;
     if (lo_prepare(result, 2, shape, lo_type<real>::number))

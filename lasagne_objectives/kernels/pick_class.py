@@ -63,7 +63,7 @@ class PickClass(CKernel):
         values, indices = inputs
         (gradient,) = output_gradients
         return [
-            place_classes(values, (indices, gradient)),
+            place_classes(values, (indices, gradient), strict=self.strict),
             DisconnectedType()(),
         ]
 
@@ -81,11 +81,21 @@ class PlaceClasses(CKernel):
     """Zeros of the shape of a matrix, with some values added to each row.
 
     Inputs are the matrix (only its shape is read), then pairs of a vector of
-    class indices and a vector of values. An index that names no class adds
-    nothing.
+    class indices and a vector of values.
+
+    Parameters
+    ----------
+    strict : bool
+        Whether an index that names no class is an error; else it adds
+        nothing. What reads classes strictly is differentiated strictly:
+        of ``log(exp(z)[i])`` the gradient reads no class any more.
     """
 
+    __props__ = ('strict',)
     c_file = 'pick_class.c'
+
+    def __init__(self, strict=False):
+        self.strict = strict
 
     def c_call(self, node, inputs, outputs):
         return 'place_classes<npy_%s>(%s, addends, &%s)' % (
@@ -95,14 +105,20 @@ class PlaceClasses(CKernel):
         )
 
     def c_code(self, node, name, inputs, outputs, sub):
+        check = (
+            'lo_check_classes<npy_%s>'
+            if self.strict
+            else 'lo_check_length%.0s'
+        )
         addends = [
-            '{%s, %s, lo_class<npy_%s>}' % (indices, values, variable.dtype)
+            '{%s, %s, %s, lo_class<npy_%s>}'
+            % (indices, values, check % variable.dtype, variable.dtype)
             for indices, values, variable in zip(
                 inputs[1::2], inputs[2::2], node.inputs[1::2]
             )
         ]
         return '{ const lo_addend addends[] = {%s}; %s }' % (
-            ', '.join(addends + ['{NULL, NULL, NULL}']),
+            ', '.join(addends + ['{NULL, NULL, NULL, NULL}']),
             super().c_code(node, name, inputs, outputs, sub),
         )
 
@@ -119,6 +135,8 @@ class PlaceClasses(CKernel):
     def perform(self, node, inputs, output_storage):
         result = np.zeros_like(inputs[0])
         for indices, values in zip(inputs[1::2], inputs[2::2]):
+            if self.strict:
+                rows.checked_classes(result, indices)
             valid = (0 <= indices) & (indices < result.shape[1])
             result[valid, indices[valid].astype('int64')] += values[valid]
         output_storage[0][0] = result
@@ -149,8 +167,8 @@ class PlaceClasses(CKernel):
         return [self(inputs[0], *pairs) if pairs else None]
 
 
-def place_classes(like, *pairs):
+def place_classes(like, *pairs, strict=False):
     """Zeros shaped `like`, with values at the classes that `pairs` name."""
-    return PlaceClasses()(
+    return PlaceClasses(strict)(
         like, *[operand for pair in pairs for operand in pair]
     )

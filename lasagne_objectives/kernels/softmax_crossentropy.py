@@ -200,7 +200,9 @@ class SoftmaxCrossentropyGradient(GradientKernel):
         probabilities = T.nnet.softmax(logits)
         if targets.ndim == 1:
             ones = T.ones_like(logits[:, 0])
-            slope = probabilities - place_classes(logits, (targets, ones))
+            slope = probabilities - place_classes(
+                logits, (targets, ones), strict=True
+            )
         else:
             mass = targets.sum(axis=1, keepdims=True)
             slope = mass * probabilities - targets

@@ -97,7 +97,7 @@ def nodes_of_indices(dtype, index):
         ops.GpuTargetRank().make_node(z, i),
         ops.GpuPickClass(True).make_node(z, i),
         ops.GpuPickClass(False).make_node(z, i),
-        ops.GpuPlaceClasses().make_node(z, i, g),
+        ops.GpuPlaceClasses(strict=True).make_node(z, i, g),
         ops.GpuPlaceClasses().make_node(z, i, g, vector('int64'), g),
     ]
 

@@ -108,9 +108,20 @@ class GpuPickClass(RowKernel):
 
 
 class GpuPlaceClasses(RowKernel):
-    """Zeros of the shape of a matrix, with some values added to each row."""
+    """Zeros of the shape of a matrix, with some values added to each row.
 
+    Parameters
+    ----------
+    strict : bool
+        Whether an index that names no class makes NaN of its row; else it
+        does so only if its value is NaN.
+    """
+
+    __props__ = ('kernel', 'strict')
     kernel = 'place_classes'
+
+    def __init__(self, strict=False):
+        self.strict = strict
 
     def defines(self, node):
         pairs = ['%d' % pair for pair in range(len(node.inputs) // 2)]
@@ -128,6 +139,7 @@ class GpuPlaceClasses(RowKernel):
             'ADD_PAIRS': ' '.join(
                 'ADD(indices%s, values%s)' % (p, p) for p in pairs
             ),
+            'STRICT': int(self.strict),
         }
         defines.update(
             ('index' + p, ctype(indices.dtype))

@@ -27,7 +27,7 @@ LIFTED = {
     class_margin.ClassMargin: lambda op: ops.GpuClassMargin(),
     match_shapes.MatchShapes: lambda op: ops.GpuMatchShapes(op.axis),
     pick_class.PickClass: lambda op: ops.GpuPickClass(op.strict),
-    pick_class.PlaceClasses: lambda op: ops.GpuPlaceClasses(),
+    pick_class.PlaceClasses: lambda op: ops.GpuPlaceClasses(op.strict),
     softmax_crossentropy.LogSoftmax: lambda op: ops.GpuLogSoftmax(),
     softmax_crossentropy.SoftmaxCrossentropy: lambda op: (
         ops.GpuSoftmaxCrossentropy()
