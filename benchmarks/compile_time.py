@@ -38,7 +38,7 @@ def fresh_process(contender, loss, cache):
     -------
     dict of str to float
     """
-    # blas.ldflags: Theano cannot be imported on Python 3.11 unless it is set
+    # blas.ldflags: the same BLAS for all, whatever is installed for linking
     flags = 'floatX=float32,blas.ldflags=,base_compiledir=' + cache
     output = subprocess.check_output(
         [

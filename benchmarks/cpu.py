@@ -141,7 +141,7 @@ def environment(name, threads, cache):
         Environment variables.
     """
     several = threads > 1
-    # blas.ldflags: Theano cannot be imported on Python 3.11 unless it is set
+    # blas.ldflags: the same BLAS for all, whatever is installed for linking
     theano_flags = 'blas.ldflags=,openmp=%s,base_compiledir=%s' % (
         several,
         os.path.join(cache, 'theano-' + name),

@@ -13,7 +13,6 @@ import sys
 import warnings
 
 from lasagne_objectives.revival.imports import ChangingFinder
-from lasagne_objectives.revival.numpy_then import make_numpy_then
 from lasagne_objectives.revival.python_then import make_stand_ins
 
 __all__ = ['provide', 'provided', 'withdraw']
@@ -143,9 +142,7 @@ def is_lasagnes(name):
 
 
 _finder = DownsampleFinder()
-_lasagne_finder = ChangingFinder(
-    is_lasagnes, make_stand_ins(make_numpy_then())
-)
+_lasagne_finder = ChangingFinder(is_lasagnes, make_stand_ins())
 
 
 def provide():

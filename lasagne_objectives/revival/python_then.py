@@ -6,6 +6,7 @@ They have what is called of them, and are seen by these alone, see
 :mod:`lasagne_objectives.revival.imports`.
 """
 
+import functools
 import importlib.metadata
 import os
 import shutil
@@ -14,27 +15,23 @@ import types
 
 import numpy as np
 
-from lasagne_objectives.revival.numpy_then import NUMPY_2
+from lasagne_objectives.revival.numpy_then import NUMPY_2, make_numpy_then
 
 __all__ = ['make_stand_ins']
 
 INCLUDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'include')
 
 
-def make_stand_ins(numpy_then):
-    """Make all stand-ins of modules.
-
-    Parameters
-    ----------
-    numpy_then : module
-        That of NumPy itself.
+@functools.lru_cache(maxsize=None)
+def make_stand_ins():
+    """Make all stand-ins of modules, once.
 
     Returns
     -------
     dict of str to module
-        By full name.
+        By full name, with that of NumPy itself.
     """
-    stand_ins = {'numpy': numpy_then}
+    stand_ins = {'numpy': make_numpy_then()}
 
     def provide(name, **names):
         stand_ins[name] = types.ModuleType(name)

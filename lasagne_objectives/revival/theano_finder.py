@@ -3,7 +3,7 @@
 import sys
 
 from lasagne_objectives.revival.imports import ChangingFinder
-from lasagne_objectives.revival.numpy_then import NUMPY_2, make_numpy_then
+from lasagne_objectives.revival.numpy_then import NUMPY_2
 from lasagne_objectives.revival.python_then import make_stand_ins
 from lasagne_objectives.revival.repairs import repairs_of
 
@@ -21,8 +21,7 @@ class TheanoFinder(ChangingFinder):
     """Gives Theano's modules their stand-ins, and repairs them."""
 
     def __init__(self):
-        stand_ins = make_stand_ins(make_numpy_then())
-        super().__init__(is_theanos, stand_ins, repairs_of(NUMPY_2))
+        super().__init__(is_theanos, make_stand_ins(), repairs_of(NUMPY_2))
 
     def find_spec(self, name, path=None, target=None):
         if name == SCAN_LOOP and not HAS_SCAN_LOOP:
