@@ -351,7 +351,7 @@ def test_a_signal_leaves_nothing(environment, capsys, heeded, name, when):
     assert [signal.getsignal(number) for number in theano_installer.STOPS] == handlers
 
 
-def test_who_does_not_heed_it_is_killed_with_all_it_has_started(environment, monkeypatch):
+def test_who_does_not_heed_it_is_killed_with_all_it_has_started(environment, monkeypatch, heeded):
     monkeypatch.setattr(theano_installer, 'GRACE', 0.1)
     # open in both, and locked until both are gone
     lock = environment.root / 'lock'
