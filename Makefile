@@ -40,7 +40,7 @@ gpu_tests = $(addprefix tests/test_, $(addsuffix .py, looked_through numerics \
     logits output_layers))
 gpu_flags = device=opencl0:0,floatX=float32
 # Little is computed in the C around the kernels: compile it quickly.
-quickly = gcc.cxxflags=-O0 -march=x86-64 -include .venv-gpu/headers.hpp
+quickly = gcc.cxxflags=-O0 -march=x86-64
 gpu_python = .venv-gpu/bin/python
 
 test-gpu:

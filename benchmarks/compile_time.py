@@ -39,7 +39,10 @@ def fresh_process(contender, loss, cache):
     dict of str to float
     """
     # blas.ldflags: the same BLAS for all, whatever is installed for linking
-    flags = 'floatX=float32,blas.ldflags=,base_compiledir=' + cache
+    flags = '%s,floatX=float32,blas.ldflags=,base_compiledir=%s' % (
+        os.environ.get('THEANO_FLAGS', ''),
+        cache,
+    )
     output = subprocess.check_output(
         [
             sys.executable,

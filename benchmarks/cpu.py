@@ -142,7 +142,8 @@ def environment(name, threads, cache):
     """
     several = threads > 1
     # blas.ldflags: the same BLAS for all, whatever is installed for linking
-    theano_flags = 'blas.ldflags=,openmp=%s,base_compiledir=%s' % (
+    theano_flags = '%s,blas.ldflags=,openmp=%s,base_compiledir=%s' % (
+        os.environ.get('THEANO_FLAGS', ''),
         several,
         os.path.join(cache, 'theano-' + name),
     )

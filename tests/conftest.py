@@ -5,6 +5,8 @@ import shlex
 
 import pytest
 
+from headers import flags_with_headers
+
 # Scripts as people write them, which tests run; --doctest-modules would
 # import them.
 collect_ignore = ['scripts']
@@ -24,7 +26,7 @@ def pytest_configure(config):
     # At the end, where it overrules the flag that a worker inherits from the
     # process that started it. What else the user set stays.
     flags = [os.environ.get('THEANO_FLAGS', ''), 'base_compiledir=' + shlex.quote(cache)]
-    os.environ['THEANO_FLAGS'] = ','.join(filter(None, flags))
+    os.environ['THEANO_FLAGS'] = flags_with_headers(','.join(filter(None, flags)), os.path.dirname(cache))
     # PoCL, for the tests on the GPU, keeps what it compiles as well.
     os.environ['POCL_CACHE_DIR'] = os.path.join(cache, 'pocl')
     config.pluginmanager.register(QuickDocstrings())
