@@ -490,6 +490,7 @@ def test_reciprocals_and_casts(scalar):
     repairs.wrap_integers(scalar)
     for one in [3, 3.0, np.float64(3), np.int64(3)]:
         assert scalar.Inv.impl(None, one) == 1 / 3
+    assert scalar.Inv.impl(None, 1 + 2j) == 1 / (1 + 2j)
     assert scalar.Inv.impl(None, np.float32(3)).dtype == 'float32'
     cast = scalar.Cast(theano.scalar.int8)
     assert cast.impl(100) == 100 and cast.impl(200) == -56 and scalar.AND.identity == -1

@@ -113,7 +113,7 @@ def compute_in_float64(scalar):
     """
 
     def impl(self, x):
-        return np.float32(1) / (x if hasattr(x, 'dtype') else np.float64(x))
+        return np.float32(1) / (x if hasattr(x, 'dtype') else np.asarray(x))
 
     scalar.Inv.impl = impl
 

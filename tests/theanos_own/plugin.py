@@ -49,12 +49,21 @@ def skipif(condition, reason):
     return unittest.skipIf(condition, reason)
 
 
+def find_common_type(arrays, scalars):
+    """The type of arrays, or of scalars if these are of a higher kind."""
+    array, scalar = numpy.result_type(*arrays), numpy.result_type(*scalars)
+    higher = 'buifc'.index(scalar.kind) > 'buifc'.index(array.kind)
+    return scalar if higher else array
+
+
 module('nose')
 module('nose.plugins')
 module('nose.plugins.attrib', attr=attr)
 module('nose.plugins.skip', SkipTest=unittest.SkipTest)
 module('nose.tools', raises=raises, assert_raises=CASE.assertRaises, assert_equal=CASE.assertEqual, assert_true=CASE.assertTrue)
 numpy.testing.dec = types.SimpleNamespace(skipif=skipif)
+if not hasattr(numpy, 'find_common_type'):  # went with NumPy 2
+    numpy.find_common_type = find_common_type
 
 # Theano, wherever it has to be prepared for this Python and NumPy.
 import lasagne_objectives  # noqa: E402,F401

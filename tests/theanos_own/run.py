@@ -14,6 +14,9 @@ import tempfile
 from xml.etree import ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.dirname(HERE))
+from headers import flags_with_headers  # noqa: E402
+
 UNAIDED = os.path.join(HERE, 'fails_unaided.txt')
 EXPLAINED = os.path.join(HERE, 'explained.txt')
 CACHE = os.path.join(os.path.dirname(os.path.dirname(HERE)), '.theano', 'theanos_own')
@@ -26,7 +29,7 @@ MODULES += ['theano.gof.tests', 'theano.scalar.tests']
 def run(arguments, modules):
     """Run the tests of modules: the names of all, and of those that fail."""
     # Compiled quickly: how well g++ optimises is not the question, and most is compiled for one call.
-    flags = 'base_compiledir=%s,on_opt_error=raise,blas.ldflags=,gcc.cxxflags=-O0' % CACHE
+    flags = flags_with_headers('base_compiledir=%s,on_opt_error=raise,blas.ldflags=,gcc.cxxflags=-O0' % CACHE, os.path.dirname(CACHE))
     path = os.pathsep.join(filter(None, [HERE, os.environ.get('PYTHONPATH', '')]))
     environ = dict(os.environ, THEANO_FLAGS=flags, PYTHONPATH=path)
     # so that names begin with theano.; it is not this repository, whose settings are for its own tests
