@@ -15,6 +15,7 @@ from theano.gof.graph import is_same_graph
 from theano.tensor.signal import pool
 
 import lasagne_objectives.compat  # noqa: F401 (so that Lasagne can be imported)
+from cases import PY
 from lasagne_objectives.revival import lasagne_names
 
 
@@ -80,6 +81,27 @@ def test_lasagnes_networks_compute():
     output = theano.function([x], lasagne.layers.get_output(layer, x))
     image = np.ones((2, 1, 6, 6), theano.config.floatX)
     assert output(image).shape == (2, 4)
+
+
+def test_lasagnes_updates():
+    """All functions of lasagne.updates, after a step from 1 along the gradient 2."""
+    import lasagne
+
+    expected = {
+        'sgd': 1 - 0.1 * 2,
+        'momentum': 1 - 0.1 * 2,
+        'nesterov_momentum': 1 - 0.1 * 2 * (1 + 0.9),
+        'adagrad': 1 - 0.1 * 2 / np.sqrt(2**2 + 1e-6),
+        'rmsprop': 1 - 0.1 * 2 / np.sqrt((1 - 0.9) * 2**2 + 1e-6),
+        'adadelta': 1 - 0.1 * 2 * np.sqrt(1e-6) / np.sqrt((1 - 0.95) * 2**2 + 1e-6),
+        # the two averages, of which the bias of the start is taken away
+        'adam': 1 - 0.1 * np.sqrt(1 - 0.999) / (1 - 0.9) * (1 - 0.9) * 2 / (np.sqrt((1 - 0.999) * 2**2) + 1e-8),
+    }
+    variables = {name: theano.shared(np.ones(3)) for name in expected}
+    updates = [getattr(lasagne.updates, name)((w**2).sum(), [w], learning_rate=0.1) for name, w in variables.items()]
+    theano.function([], updates=[pair for one in updates for pair in one.items()], mode=PY)()
+    for name, w in variables.items():
+        np.testing.assert_allclose(w.get_value(), expected[name], rtol=1e-12, err_msg=name)
 
 
 # ---------------------------------------------------------------------------
