@@ -1,11 +1,13 @@
 """The runner: python -m lasagne_objectives runs scripts as Python does."""
 
+import collections
 import importlib.util
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import time
 import types
 import zipfile
 
@@ -256,7 +258,7 @@ def test_a_sitecustomize_that_imports_compat(programs, tmp_path, monkeypatch):
 
 
 def test_a_script_that_installs_by_itself(user, tmp_path):
-    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:4]])'
+    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:6]])'
     out = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)[1]
     assert out.count('ChangingFinder') == 2 and 'StartupFinder' in out
 
@@ -449,7 +451,11 @@ def startup(monkeypatch, tmp_path):
         folder = os.path.join(PACKAGE, 'revival', 'startup')
         monkeypatch.setattr(sys, 'path', [folder, str(tmp_path)] + sys.path)
         (tmp_path / 'sitecustomize.py').write_text('other = True')
-        monkeypatch.setitem(sys.modules, 'sitecustomize', None)
+        for name in ['sitecustomize', 'lasagne_objectives.revival.lent']:
+            monkeypatch.setitem(sys.modules, name, None)
+        for module in [collections, time]:
+            monkeypatch.setattr(module, '__getattr__', None, raising=False)
+            monkeypatch.delattr(module, '__getattr__')
         monkeypatch.setenv('LASAGNE_OBJECTIVES_REPORT', report)
         registered = []
         monkeypatch.setattr('atexit.register', registered.append)
@@ -483,8 +489,16 @@ def test_startup_reports_at_exit(startup, monkeypatch, capsys):
 
 def test_startup_reports_before_anything_is_imported(startup, monkeypatch):
     finder, _ = startup('')
-    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.replacement')
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.replacement', raising=False)
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.lasagne_names', raising=False)
     assert finder.report() == NOTHING
+
+
+def test_the_report_names_what_was_used(tmp_path):
+    code = 'from collections import Iterable; import time, theano; time.clock()'
+    code, _, err = run_python(*RUNNER, '-c', code, cwd=tmp_path)
+    gone = ['collections.Iterable'] * (sys.version_info >= (3, 10)) + ['time.clock']
+    assert code == 0 and ', '.join(gone) + '; replaced in lasagne.objectives: nothing' in err
 
 
 def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
@@ -496,26 +510,16 @@ def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
     assert finder.find_spec('os') is None
 
 
+@pytest.mark.parametrize('name', ['theano', 'lasagne', 'nolearn', 'sklearn'])
 @pytest.mark.parametrize('there', [True, False])
-def test_startup_prepares_theano_where_there_is_numpy(startup, monkeypatch, there):
-    finder, _ = startup('')
-    found = {'numpy': there or None, 'theano': 'the spec of Theano'}
-    imported = []
-    monkeypatch.setattr(importlib.util, 'find_spec', found.get)
-    monkeypatch.setattr(importlib, 'import_module', imported.append)
-    assert finder.find_spec('theano') == 'the spec of Theano'
-    assert finder.find_spec('theano') is None  # of another finder
-    assert imported == ['lasagne_objectives'] * there
-
-
-def test_startup_provides_what_lasagne_looks_for_first(startup, monkeypatch):
+def test_startup_prepares_once_where_there_is_numpy(startup, monkeypatch, name, there):
     finder, _ = startup('')
     provided = []
     monkeypatch.setattr(lasagne_names, 'provide', lambda: provided.append(1))
-    monkeypatch.setattr(importlib.util, 'find_spec', {'lasagne': 'the spec of Lasagne'}.get)
-    assert finder.find_spec('lasagne') == 'the spec of Lasagne'
-    assert finder.find_spec('lasagne') is None
-    assert provided == [1]
+    monkeypatch.setattr(importlib.util, 'find_spec', {'numpy': there or None, name: 'the spec'}.get)
+    assert finder.find_spec(name) == 'the spec'
+    assert finder.find_spec(name) is None  # of another finder
+    assert provided == [1] * there
 
 
 @pytest.mark.parametrize('name', ['lasagne.layers', 'theano.tensor.signal.downsample'])
