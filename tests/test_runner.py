@@ -311,7 +311,7 @@ def test_the_last_line_is_printed_once(tmp_path, code):
 def test_help(tmp_path):
     code, out, err = run_python(*RUNNER, '-h', cwd=tmp_path)
     assert (code, err) == (0, '')
-    assert out.startswith('usage: python -m lasagne_objectives [-h] [-q] ')
+    assert out.startswith('usage: python -m lasagne_objectives [-h] [-q] [-2] ')
     assert run_python(*RUNNER, cwd=tmp_path) == (2, '', out)
 
 
@@ -381,20 +381,21 @@ def test_original_arguments_before_python_3_10(monkeypatch):
     assert runner.original_arguments() == expected and len(expected) > 0
 
 
-@pytest.mark.parametrize('quiet', [False, True])
+@pytest.mark.parametrize('quiet, python2', [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize('before', [None, '', 'a' + os.pathsep + 'b'])
-def test_main_starts_python(command_line, monkeypatch, quiet, before):
+def test_main_starts_python(command_line, monkeypatch, quiet, python2, before):
     started = []
     monkeypatch.setattr(runner, 'hand_over', lambda *args: started.append(args))
     monkeypatch.delenv('PYTHONPATH', raising=False)
     if before is not None:
         monkeypatch.setenv('PYTHONPATH', before)
-    options = ['-q'] if quiet else []
+    options = ['-q'] * quiet + ['--python2'] * python2
     command_line(['python', '-u', '-m', 'lasagne_objectives'] + options + ['a.py', '-q'], ['__main__.py'] + options + ['a.py', '-q'])
     runpy.run_path(os.path.join(PACKAGE, '__main__.py'))
     ((command, environ),) = started
     assert command == [sys.executable, '-u', 'a.py', '-q']
     assert environ.pop('LASAGNE_OBJECTIVES_REPORT') == ('' if quiet else '1')
+    assert environ.pop('LASAGNE_OBJECTIVES_PYTHON2', '') == '1' * python2
     path = environ.pop('PYTHONPATH').split(os.pathsep)
     assert path[0] == os.path.join(PACKAGE, 'revival', 'startup')
     assert path[1:] == (['a', 'b'] if before else [])
@@ -448,10 +449,11 @@ def startup(monkeypatch, tmp_path):
 
     def start(report):
         monkeypatch.setattr(sys, 'meta_path', list(sys.meta_path))
+        monkeypatch.setattr(sys, 'path_hooks', list(sys.path_hooks))
         folder = os.path.join(PACKAGE, 'revival', 'startup')
         monkeypatch.setattr(sys, 'path', [folder, str(tmp_path)] + sys.path)
         (tmp_path / 'sitecustomize.py').write_text('other = True')
-        for name in ['sitecustomize', 'lasagne_objectives.revival.lent']:
+        for name in ['sitecustomize', 'lasagne_objectives.revival.lent', 'lasagne_objectives.revival.python2.tree']:
             monkeypatch.setitem(sys.modules, name, None)
         for module in [collections, time]:
             monkeypatch.setattr(module, '__getattr__', None, raising=False)

@@ -88,11 +88,16 @@ class StartupFinder:
 def load(name):
     """A module of this package alone, which as a whole would import NumPy."""
     full = 'lasagne_objectives.revival.' + name
-    file = os.path.join(os.path.dirname(FOLDER), name + '.py')
+    file = os.path.join(os.path.dirname(FOLDER), *name.split('.')) + '.py'
     spec = importlib.util.spec_from_file_location(full, file)
     module = sys.modules[full] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def say(sentence):
+    """Say what is done, where the script's own words do not get mixed up."""
+    print('lasagne_objectives: ' + sentence, file=sys.stderr)
 
 
 def report_at_exit(finder):
@@ -111,9 +116,14 @@ def report_at_exit(finder):
 lent = load('lent')
 lent.lend_standard_library()
 finder = StartupFinder()
-sys.meta_path.insert(0, finder)
 # Taken away, so that processes which this one starts do not report.
-if os.environ.pop('LASAGNE_OBJECTIVES_REPORT', ''):
+reports = bool(os.environ.pop('LASAGNE_OBJECTIVES_REPORT', ''))
+load('python2.tree').install(
+    everything=bool(os.environ.get('LASAGNE_OBJECTIVES_PYTHON2', '')),
+    say=say if reports else len,
+)
+sys.meta_path.insert(0, finder)
+if reports:
     report_at_exit(finder)
 
 # What Python would have imported without us. If there is none, the error says
