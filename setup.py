@@ -33,6 +33,10 @@ def version():
     return re.search(r"^__version__ = '([^']+)'$", source, re.M).group(1)
 
 
+python2 = [
+    'fissix',  # translates the syntax
+]
+
 examples = [
     'Lasagne==0.1',
     'matplotlib',
@@ -45,13 +49,17 @@ mpi = examples + [
     'openmpi',  # Open MPI itself, unless the system has an MPI in the PATH
 ]
 
-tests = mpi + [
-    'hypothesis',
-    'mpmath',
-    'pytest',
-    'pytest-cov',
-    'pytest-xdist',
-]
+tests = (
+    mpi
+    + python2
+    + [
+        'hypothesis',
+        'mpmath',
+        'pytest',
+        'pytest-cov',
+        'pytest-xdist',
+    ]
+)
 
 # for Theano's own tests, which are installed with it
 test_theano = [
@@ -130,6 +138,7 @@ setup(
     extras_require={
         'examples': examples,
         'mpi': mpi,
+        'python2': python2,
         'tests': tests,
         'test-theano': test_theano,
         'test-all': test_all,

@@ -5,18 +5,19 @@ import importlib.util
 import inspect
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
 import pytest
 import theano
 import theano.tensor as T
-from theano.gof.graph import is_same_graph
-from theano.tensor.signal import pool
 
 import lasagne_objectives.compat  # noqa: F401 (so that Lasagne can be imported)
 from cases import PY
 from lasagne_objectives.revival import lasagne_names
+
+DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
 
 def run_python(code):
@@ -105,62 +106,32 @@ def test_lasagnes_updates():
 
 
 # ---------------------------------------------------------------------------
-# downsample
-
-
-def test_downsample_is_imported_in_every_way():
-    import theano.tensor.signal.downsample
-    from theano.tensor.signal import downsample
-    from theano.tensor.signal.downsample import max_pool_2d
-
-    assert theano.tensor.signal.downsample is downsample
-    assert downsample.max_pool_2d is max_pool_2d
-    assert downsample.DownsampleFactorMax is lasagne_names.DownsampleFactorMax
-    assert downsample.max_pool_2d_same_size is pool.max_pool_2d_same_size
-
-
-@pytest.mark.parametrize(
-    'options, modern',
-    [
-        ({'ignore_border': True}, {'ignore_border': True}),
-        ({'ignore_border': False, 'st': (1, 2)}, {'ignore_border': False, 'stride': (1, 2)}),
-        (
-            {'ignore_border': True, 'padding': (1, 0), 'mode': 'average_inc_pad'},
-            {'ignore_border': True, 'pad': (1, 0), 'mode': 'average_inc_pad'},
-        ),
-    ],
-)
-def test_max_pool_2d_is_pool_2d(options, modern, recwarn):
-    image = np.random.RandomState(1).randn(1, 2, 5, 7)
-    old = lasagne_names.max_pool_2d(T.constant(image), (2, 3), **options)
-    op = lasagne_names.DownsampleFactorMax((2, 3), **options)
-    assert is_same_graph(op(T.constant(image)), old)
-    assert len(recwarn) == 0  # not even about names that Theano 1.0 dropped
-    new = pool.pool_2d(T.constant(image), (2, 3), **modern)
-    np.testing.assert_array_equal(old.eval(), new.eval())
+# What is provided, and taken away again
 
 
 @pytest.fixture
 def unaided(monkeypatch):
     """Without what lasagne_names may have provided."""
-    monkeypatch.setattr(
-        sys, 'meta_path', [finder for finder in sys.meta_path if finder not in (lasagne_names._finder, lasagne_names._lasagne_finder)]
-    )
-    monkeypatch.setattr(sys, 'modules', {name: module for name, module in sys.modules.items() if name != lasagne_names.DOWNSAMPLE})
-    monkeypatch.delattr(theano.tensor.signal, 'downsample', raising=False)
+    lasagne_names.withdraw()
     for name in ['getargspec', 'ArgSpec']:
         monkeypatch.delattr(inspect, name, raising=False)
+    yield
+    lasagne_names.withdraw()
+    monkeypatch.undo()
+    lasagne_names.provide()  # for the tests that come after
 
 
 def test_provided_and_withdrawn(unaided):
+    before = list(sys.meta_path), dir(np), vars(time).get('__getattr__')
     assert lasagne_names.provided() == []
     lasagne_names.provide()
-    assert lasagne_names.provided() == ['inspect.getargspec']
+    lasagne_names.provide()  # once more is as good as once
+    assert lasagne_names.provided() == ['inspect.getargspec'] and np.asscalar(np.ones(1)) == 1
     importlib.import_module('theano.tensor.signal.downsample')
-    assert lasagne_names.provided() == ['inspect.getargspec', 'theano.tensor.signal.downsample']
-    assert theano.tensor.signal.downsample.max_pool_2d is lasagne_names.max_pool_2d
+    assert lasagne_names.provided() == ['inspect.getargspec', 'numpy.asscalar', 'theano.tensor.signal.downsample']
     lasagne_names.withdraw()
     assert lasagne_names.provided() == [] and not hasattr(theano.tensor.signal, 'downsample') and not hasattr(inspect, 'ArgSpec')
+    assert before == (list(sys.meta_path), dir(np), vars(time).get('__getattr__'))
     with pytest.raises(ImportError):
         importlib.import_module('theano.tensor.signal.downsample')
     lasagne_names.withdraw()  # nothing is left to be withdrawn
@@ -169,14 +140,15 @@ def test_provided_and_withdrawn(unaided):
 def test_what_others_provide_is_left_alone(unaided, monkeypatch):
     """A Theano before 1.0 has a downsample, and Python before 3.11 a getargspec."""
     monkeypatch.setattr(inspect, 'getargspec', 'old', raising=False)
-    found = importlib.machinery.ModuleSpec(lasagne_names.DOWNSAMPLE, None)
-    sys.meta_path.append(types.SimpleNamespace(find_spec=lambda name, path, target: found if name == found.name else None))
+    found = importlib.machinery.ModuleSpec(DOWNSAMPLE, None)
+    other = types.SimpleNamespace(find_spec=lambda name, path, target: found if name == found.name else None)
+    sys.meta_path.append(other)
     lasagne_names.provide()
-    assert importlib.util.find_spec(lasagne_names.DOWNSAMPLE) is found
-    monkeypatch.setitem(sys.modules, lasagne_names.DOWNSAMPLE, types.ModuleType(lasagne_names.DOWNSAMPLE))
+    assert importlib.util.find_spec(DOWNSAMPLE) is found
+    monkeypatch.setitem(sys.modules, DOWNSAMPLE, types.ModuleType(DOWNSAMPLE))
     lasagne_names.withdraw()
-    assert inspect.getargspec == 'old' and lasagne_names.DOWNSAMPLE in sys.modules
-    assert lasagne_names._finder.find_spec('other') is None
+    sys.meta_path.remove(other)
+    assert inspect.getargspec == 'old' and DOWNSAMPLE in sys.modules
 
 
 # ---------------------------------------------------------------------------

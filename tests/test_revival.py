@@ -169,19 +169,22 @@ def test_the_users_blas_stays(flags, expected):
 @pytest.fixture
 def meta_path(monkeypatch):
     """Without the finder that this process has installed."""
-    path = [finder for finder in sys.meta_path if not isinstance(finder, theano_finder.TheanoFinder)]
+    path = [finder for finder in sys.meta_path if not isinstance(finder, (theano_finder.TheanoFinder, theano_finder.BlasFinder))]
     monkeypatch.setattr(sys, 'meta_path', path)
     return path
 
 
-@pytest.mark.parametrize('version, setuptools, acts', [('1.17.3', True, 0), ('1.21.6', False, 1), ('1.22.0', True, 1), ('2.5.0', True, 1)])
-def test_nothing_happens_where_nothing_is_missing(monkeypatch, meta_path, version, setuptools, acts):
+@pytest.mark.parametrize(
+    'version, setuptools, finder',
+    [('1.17.3', True, 'BlasFinder'), ('1.21.6', False, 'TheanoFinder'), ('1.22.0', True, 'TheanoFinder'), ('2.5.0', True, 'TheanoFinder')],
+)
+def test_little_happens_where_nothing_but_a_blas_is_missing(monkeypatch, meta_path, version, setuptools, finder):
     monkeypatch.setattr(np, '__version__', version)
     monkeypatch.setattr('importlib.util.find_spec', lambda name: setuptools or None)
-    before = len(meta_path)
+    before = list(meta_path)
     revival.prepare_theano()
     revival.prepare_theano()  # twice is once
-    assert len(meta_path) == before + acts
+    assert type(meta_path[0]).__name__ == finder and meta_path[1:] == before
 
 
 def test_it_forgets_what_a_failed_import_left(monkeypatch, meta_path):
@@ -209,12 +212,17 @@ def test_the_loop_of_scan(monkeypatch, has_loop):
             finder.find_spec(theano_finder.SCAN_LOOP)
 
 
-def test_a_blas_is_looked_for_where_numpy_does_not_tell(monkeypatch):
-    parameter = types.SimpleNamespace(default='of Theano')
+@pytest.mark.parametrize('there', [True, False])
+@pytest.mark.parametrize('repair', [repairs.find_blas, repairs.lend_blas])
+def test_a_blas_is_looked_for(monkeypatch, repair, there):
+    """First an OpenBLAS for linking, or what NumPy tells of; the BLAS inside SciPy comes after it."""
+    found = '-lopenblas' * there
+    parameter = types.SimpleNamespace(default=lambda: found)
     blas = type('Blas', (), {'ldflags': parameter})()
-    monkeypatch.setattr('theano.configdefaults.try_blas_flag', lambda flags: flags)
-    repairs.find_blas(types.SimpleNamespace(config=types.SimpleNamespace(blas=blas)))
-    assert parameter.default() == ['-lopenblas']
+    monkeypatch.setattr('theano.configdefaults.try_blas_flag', lambda flags: found)
+    monkeypatch.setattr(repairs, 'linker_flags', lambda cmodule: 'that of SciPy')
+    repair(types.SimpleNamespace(config=types.SimpleNamespace(blas=blas)))
+    assert parameter.default() == (found or 'that of SciPy')
 
 
 # ---------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """The runner: python -m lasagne_objectives runs scripts as Python does."""
 
+import collections
 import importlib.util
 import os
 import runpy
 import signal
 import subprocess
 import sys
+import time
 import types
 import zipfile
 
@@ -256,7 +258,7 @@ def test_a_sitecustomize_that_imports_compat(programs, tmp_path, monkeypatch):
 
 
 def test_a_script_that_installs_by_itself(user, tmp_path):
-    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:4]])'
+    code = 'import lasagne_objectives, sys; lasagne_objectives.install(); print([type(f).__name__ for f in sys.meta_path[:6]])'
     out = run_python(*RUNNER, '-q', '-c', code, cwd=tmp_path)[1]
     assert out.count('ChangingFinder') == 2 and 'StartupFinder' in out
 
@@ -309,7 +311,7 @@ def test_the_last_line_is_printed_once(tmp_path, code):
 def test_help(tmp_path):
     code, out, err = run_python(*RUNNER, '-h', cwd=tmp_path)
     assert (code, err) == (0, '')
-    assert out.startswith('usage: python -m lasagne_objectives [-h] [-q] ')
+    assert out.startswith('usage: python -m lasagne_objectives [-h] [-q] [-2] ')
     assert run_python(*RUNNER, cwd=tmp_path) == (2, '', out)
 
 
@@ -379,20 +381,21 @@ def test_original_arguments_before_python_3_10(monkeypatch):
     assert runner.original_arguments() == expected and len(expected) > 0
 
 
-@pytest.mark.parametrize('quiet', [False, True])
+@pytest.mark.parametrize('quiet, python2', [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize('before', [None, '', 'a' + os.pathsep + 'b'])
-def test_main_starts_python(command_line, monkeypatch, quiet, before):
+def test_main_starts_python(command_line, monkeypatch, quiet, python2, before):
     started = []
     monkeypatch.setattr(runner, 'hand_over', lambda *args: started.append(args))
     monkeypatch.delenv('PYTHONPATH', raising=False)
     if before is not None:
         monkeypatch.setenv('PYTHONPATH', before)
-    options = ['-q'] if quiet else []
+    options = ['-q'] * quiet + ['--python2'] * python2
     command_line(['python', '-u', '-m', 'lasagne_objectives'] + options + ['a.py', '-q'], ['__main__.py'] + options + ['a.py', '-q'])
     runpy.run_path(os.path.join(PACKAGE, '__main__.py'))
     ((command, environ),) = started
     assert command == [sys.executable, '-u', 'a.py', '-q']
     assert environ.pop('LASAGNE_OBJECTIVES_REPORT') == ('' if quiet else '1')
+    assert environ.pop('LASAGNE_OBJECTIVES_PYTHON2', '') == '1' * python2
     path = environ.pop('PYTHONPATH').split(os.pathsep)
     assert path[0] == os.path.join(PACKAGE, 'revival', 'startup')
     assert path[1:] == (['a', 'b'] if before else [])
@@ -446,10 +449,15 @@ def startup(monkeypatch, tmp_path):
 
     def start(report):
         monkeypatch.setattr(sys, 'meta_path', list(sys.meta_path))
+        monkeypatch.setattr(sys, 'path_hooks', list(sys.path_hooks))
         folder = os.path.join(PACKAGE, 'revival', 'startup')
         monkeypatch.setattr(sys, 'path', [folder, str(tmp_path)] + sys.path)
         (tmp_path / 'sitecustomize.py').write_text('other = True')
-        monkeypatch.setitem(sys.modules, 'sitecustomize', None)
+        for name in ['sitecustomize', 'lasagne_objectives.revival.lent', 'lasagne_objectives.revival.python2.tree']:
+            monkeypatch.setitem(sys.modules, name, None)
+        for module in [collections, time]:
+            monkeypatch.setattr(module, '__getattr__', None, raising=False)
+            monkeypatch.delattr(module, '__getattr__')
         monkeypatch.setenv('LASAGNE_OBJECTIVES_REPORT', report)
         registered = []
         monkeypatch.setattr('atexit.register', registered.append)
@@ -483,8 +491,16 @@ def test_startup_reports_at_exit(startup, monkeypatch, capsys):
 
 def test_startup_reports_before_anything_is_imported(startup, monkeypatch):
     finder, _ = startup('')
-    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.replacement')
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.replacement', raising=False)
+    monkeypatch.delitem(sys.modules, 'lasagne_objectives.revival.lasagne_names', raising=False)
     assert finder.report() == NOTHING
+
+
+def test_the_report_names_what_was_used(tmp_path):
+    code = 'from collections import Iterable; import time, theano; time.clock()'
+    code, _, err = run_python(*RUNNER, '-c', code, cwd=tmp_path)
+    gone = ['collections.Iterable'] * (sys.version_info >= (3, 10)) + ['time.clock']
+    assert code == 0 and ', '.join(gone) + '; replaced in lasagne.objectives: nothing' in err
 
 
 def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
@@ -496,26 +512,16 @@ def test_startup_finds_this_package_wherever_it_is(startup, monkeypatch):
     assert finder.find_spec('os') is None
 
 
+@pytest.mark.parametrize('name', ['theano', 'lasagne', 'nolearn', 'sklearn'])
 @pytest.mark.parametrize('there', [True, False])
-def test_startup_prepares_theano_where_there_is_numpy(startup, monkeypatch, there):
-    finder, _ = startup('')
-    found = {'numpy': there or None, 'theano': 'the spec of Theano'}
-    imported = []
-    monkeypatch.setattr(importlib.util, 'find_spec', found.get)
-    monkeypatch.setattr(importlib, 'import_module', imported.append)
-    assert finder.find_spec('theano') == 'the spec of Theano'
-    assert finder.find_spec('theano') is None  # of another finder
-    assert imported == ['lasagne_objectives'] * there
-
-
-def test_startup_provides_what_lasagne_looks_for_first(startup, monkeypatch):
+def test_startup_prepares_once_where_there_is_numpy(startup, monkeypatch, name, there):
     finder, _ = startup('')
     provided = []
     monkeypatch.setattr(lasagne_names, 'provide', lambda: provided.append(1))
-    monkeypatch.setattr(importlib.util, 'find_spec', {'lasagne': 'the spec of Lasagne'}.get)
-    assert finder.find_spec('lasagne') == 'the spec of Lasagne'
-    assert finder.find_spec('lasagne') is None
-    assert provided == [1]
+    monkeypatch.setattr(importlib.util, 'find_spec', {'numpy': there or None, name: 'the spec'}.get)
+    assert finder.find_spec(name) == 'the spec'
+    assert finder.find_spec(name) is None  # of another finder
+    assert provided == [1] * there
 
 
 @pytest.mark.parametrize('name', ['lasagne.layers', 'theano.tensor.signal.downsample'])

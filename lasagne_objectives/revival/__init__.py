@@ -8,10 +8,11 @@ that has gone:
     Has modules loaded with stand-ins, and repaired.
 ``numpy_then``, ``python_then``, ``include``
     The stand-ins: names of NumPy, modules of Python, headers of NumPy.
-``repairs``
+``repairs``, ``increments``, ``scipy_blas``
     Functions of Theano that need more than names.
-``lasagne_names``, ``replacement``
-    What Lasagne misses, and our objectives in the place of Lasagne's.
+``lasagne_names``, ``lent``, ``renamed``, ``replacement``
+    What Lasagne and scripts miss, and our objectives in the place of
+    Lasagne's.
 ``runner``, ``startup``
     ``python -m lasagne_objectives``.
 ``theano_installer``
@@ -29,18 +30,20 @@ __all__ = ['demand_theano', 'prepare_theano']
 def prepare_theano():
     """Make a following ``import theano`` work.
 
-    Does nothing where Theano still finds all that it looks for: before NumPy
-    1.22, which dropped ``blas_opt_info`` of its ``distutils``, and with a
-    setuptools before 82, which dropped ``pkg_resources``. Python 3.11 and
-    later have no NumPy as old as that.
+    It takes little where Theano still finds all that it looks for, but maybe
+    a BLAS: before NumPy 1.22, which dropped ``blas_opt_info`` of its
+    ``distutils``, and with a setuptools before 82, which dropped
+    ``pkg_resources``. Python 3.11 and later have no NumPy as old as that.
     """
+    from lasagne_objectives.revival import theano_finder
+
     if (
         np.lib.NumpyVersion(np.__version__) >= '1.22.0'
         or importlib.util.find_spec('pkg_resources') is None
     ):
-        from lasagne_objectives.revival import theano_finder
-
         theano_finder.install()
+    else:
+        theano_finder.install_blas()
 
 
 def demand_theano():

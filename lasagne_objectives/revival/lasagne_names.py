@@ -1,4 +1,4 @@
-"""What Lasagne on Theano 1.0 and on Python 3.11 misses.
+"""What Lasagne and scripts miss on Theano 1.0 and on today's Python.
 
 Importing :mod:`lasagne_objectives.compat` provides it for good,
 :func:`lasagne_objectives.install` until ``uninstall``. Theano is not imported
@@ -6,18 +6,18 @@ for it, but when the script does so.
 """
 
 import collections
-import functools
-import importlib.machinery
 import inspect
 import sys
 import warnings
 
+import numpy as np
+
+from lasagne_objectives.revival import lent, renamed
 from lasagne_objectives.revival.imports import ChangingFinder
+from lasagne_objectives.revival.numpy_then import names_then
 from lasagne_objectives.revival.python_then import make_stand_ins
 
 __all__ = ['provide', 'provided', 'withdraw']
-
-DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
 ArgSpec = collections.namedtuple('ArgSpec', 'args varargs keywords defaults')
 
@@ -58,97 +58,20 @@ def getargspec(func):
     return ArgSpec(spec.args, spec.varargs, spec.varkw, spec.defaults)
 
 
-def max_pool_2d(
-    input, ds, ignore_border=None, st=None, padding=(0, 0), mode='max'
-):
-    """Theano 1.0's ``pool_2d`` with the argument names it had before.
-
-    Parameters
-    ----------
-    input : Theano tensor
-        Images, in the last two dimensions.
-    ds, ignore_border, st, padding, mode
-        What ``pool_2d`` calls `ws`, `ignore_border`, `stride`, `pad` and
-        `mode`.
-
-    Returns
-    -------
-    Theano tensor
-        The pooled images.
-    """
-    from theano.tensor.signal import pool
-
-    return pool.pool_2d(
-        input,
-        ws=ds,
-        ignore_border=ignore_border,
-        stride=st,
-        pad=padding,
-        mode=mode,
-    )
-
-
-def DownsampleFactorMax(
-    ds, ignore_border=False, st=None, padding=(0, 0), mode='max'
-):
-    """What was an Op of pooling, to be called on images.
-
-    Parameters
-    ----------
-    ds, ignore_border, st, padding, mode
-        Those of :func:`max_pool_2d`.
-
-    Returns
-    -------
-    callable
-        From images to the pooled images.
-    """
-    return functools.partial(
-        max_pool_2d,
-        ds=ds,
-        ignore_border=ignore_border,
-        st=st,
-        padding=padding,
-        mode=mode,
-    )
-
-
-class DownsampleFinder:
-    """Finds the module that ``theano.tensor.signal.downsample`` was.
-
-    The last finder, so a Theano before 1.0 keeps its own. It is the loader,
-    too.
-    """
-
-    def find_spec(self, name, path=None, target=None):
-        if name == DOWNSAMPLE:
-            return importlib.machinery.ModuleSpec(name, self)
-        return None
-
-    def create_module(self, spec):
-        return None  # as Python does
-
-    def exec_module(self, module):
-        from theano.tensor.signal import pool
-
-        module.max_pool_2d = max_pool_2d
-        module.max_pool_2d_same_size = pool.max_pool_2d_same_size
-        module.DownsampleFactorMax = DownsampleFactorMax
-
-
 def is_lasagnes(name):
     """Whether a module of that full name is one of Lasagne's."""
     return name.partition('.')[0] == 'lasagne'
 
 
-_finder = DownsampleFinder()
 _lasagne_finder = ChangingFinder(is_lasagnes, make_stand_ins())
 
 
 def provide():
     """Provide what is missing, and leave alone what is there."""
-    if _finder not in sys.meta_path:
-        sys.meta_path.append(_finder)
+    renamed.provide()
+    lent.lend_standard_library()
+    lent.lend(np, names_then())
+    if _lasagne_finder not in sys.meta_path:
         sys.meta_path.insert(0, _lasagne_finder)
     # Python 3.11 has neither.
     if not hasattr(inspect, 'getargspec'):
@@ -157,25 +80,23 @@ def provide():
 
 
 def provided():
-    """What has been provided and, for a module, imported.
+    """What has been provided and, but for functions of ``inspect``, used.
 
     Returns
     -------
     list of str
     """
-    return ['inspect.getargspec'] * has_ours() + [DOWNSAMPLE] * (
-        our_downsample() is not None
+    return (
+        ['inspect.getargspec'] * has_ours() + lent.used() + renamed.imported()
     )
 
 
 def withdraw():
     """Take away again what :func:`provide` has provided."""
-    if _finder in sys.meta_path:
-        sys.meta_path.remove(_finder)
+    renamed.withdraw()
+    lent.take_back()
+    if _lasagne_finder in sys.meta_path:
         sys.meta_path.remove(_lasagne_finder)
-    if our_downsample() is not None:
-        del sys.modules[DOWNSAMPLE]
-        del sys.modules['theano.tensor.signal'].downsample
     if has_ours():
         del inspect.getargspec, inspect.ArgSpec
 
@@ -183,11 +104,3 @@ def withdraw():
 def has_ours():
     """Whether ``inspect`` has the function of this module."""
     return getattr(inspect, 'getargspec', None) is getargspec
-
-
-def our_downsample():
-    """The module ``downsample`` that was made here, if it was imported."""
-    module = sys.modules.get(DOWNSAMPLE)
-    spec = getattr(module, '__spec__', None)
-    loader = getattr(spec, 'loader', None)
-    return module if isinstance(loader, DownsampleFinder) else None

@@ -9,7 +9,7 @@ import types
 
 import numpy as np
 
-__all__ = ['NUMPY_2', 'as_dtype', 'make_numpy_then']
+__all__ = ['NUMPY_2', 'as_dtype', 'make_numpy_then', 'names_then']
 
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= '2.0.0b1'
 
@@ -50,6 +50,40 @@ def make_numpy_then():
         then.asarray = wrapping(np.asarray)
         then.array = wrapping(np.array)
     return then
+
+
+def names_then():
+    """Names that NumPy had, for scripts that ask NumPy itself for them.
+
+    Returns
+    -------
+    dict of str to object
+    """
+    return dict(
+        RENAMED,
+        # went with NumPy 1.24, or asscalar 1.23
+        asscalar=lambda a: np.asarray(a).item(),
+        long=int,
+        object=object,
+        str=str,
+        unicode=str,
+        # with 2.0
+        Inf=np.inf,
+        Infinity=np.inf,
+        NaN=np.nan,
+        NINF=-np.inf,
+        PINF=np.inf,
+        cast=Cast(),
+        complex_=np.complex128,
+        cumproduct=np.cumprod,
+        float_=np.float64,
+        infty=np.inf,
+        string_=np.bytes_,
+        unicode_=np.str_,
+        # later
+        in1d=lambda *args, **kwargs: np.isin(*args, **kwargs).ravel(),
+        row_stack=np.vstack,
+    )
 
 
 class Cast:

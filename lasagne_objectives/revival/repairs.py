@@ -9,22 +9,34 @@ import copy
 import numpy as np
 
 from lasagne_objectives.revival.numpy_then import as_dtype
+from lasagne_objectives.revival.scipy_blas import linker_flags
 
-__all__ = ['repairs_of']
+__all__ = ['lend_blas', 'repairs_of']
 
 
 def find_blas(cmodule):
     """NumPy 1.22 and later do not tell Theano what BLAS they were built with.
 
     So the default of the flag ``blas.ldflags`` is to link OpenBLAS, if that
-    is installed for linking, else empty, with which Theano calls the BLAS
-    inside NumPy. A plain ``-lblas`` may be the reference implementation,
-    which is slow.
+    is installed for linking, else the BLAS inside SciPy. A plain ``-lblas``
+    may be the reference implementation, which is slow.
     """
     from theano.configdefaults import try_blas_flag
 
     flag = type(cmodule.config.blas).ldflags
-    flag.default = lambda: try_blas_flag(['-lopenblas'])
+    flag.default = lambda: (
+        try_blas_flag(['-lopenblas']) or linker_flags(cmodule)
+    )
+
+
+def lend_blas(cmodule):
+    """Before NumPy 1.22: the BLAS that NumPy was built with is not installed.
+
+    That of its wheels is inside of them, and not for linking.
+    """
+    flag = type(cmodule.config.blas).ldflags
+    before = flag.default
+    flag.default = lambda: before() or linker_flags(cmodule)
 
 
 def copy_random_states(raw_random):

@@ -84,13 +84,13 @@ def summary():
 
     Returns
     -------
-    provided, replaced, added : list of str
-        What was provided to let Lasagne run, the functions that were replaced
-        in ``lasagne.objectives``, and those that it did not have.
+    replaced, added : list of str
+        The functions that were replaced in ``lasagne.objectives``, and those
+        that it did not have.
     """
     added = {what for what, *_, before in _functions if before is MISSING}
     replaced = {what for what, *_ in _functions} - added - {'__all__'}
-    return lasagne_names.provided(), sorted(replaced), sorted(added)
+    return sorted(replaced), sorted(added)
 
 
 def replace(module):

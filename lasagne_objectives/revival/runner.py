@@ -24,13 +24,15 @@ STARTUP = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'startup')
 
 # Tells the startup of the script's process, and no other, to report at exit.
 REPORT = 'LASAGNE_OBJECTIVES_REPORT'
+# Tells it, and those of its processes, to take all for Python 2.
+PYTHON2 = 'LASAGNE_OBJECTIVES_PYTHON2'
 
 
 def main():
     """Run what the command line says. Does not return."""
     parser = argparse.ArgumentParser(
         prog='python -m lasagne_objectives',
-        usage='%(prog)s [-h] [-q] script.py | -m module | -c command '
+        usage='%(prog)s [-h] [-q] [-2] script.py | -m module | -c command '
         '[argument ...]\n       %(prog)s --install-theano',
         description="Run a script as Python does, with Theano and Lasagne "
         "made importable and the functions of lasagne.objectives "
@@ -43,6 +45,13 @@ def main():
         action='store_true',
         help="do not say at the end, on stderr, what was "
         "provided and replaced",
+    )
+    parser.add_argument(
+        '-2',
+        '--python2',
+        action='store_true',
+        help="take all files of the script for Python 2, also those that "
+        "parse as Python 3",
     )
     parser.add_argument(
         '--install-theano',
@@ -79,7 +88,8 @@ def main():
             "lasagne_objectives, or call lasagne_objectives.install()"
         )
     command = [sys.executable] + before + script
-    hand_over(command, environment(os.environ, options.quiet))
+    environ = environment(os.environ, options.quiet, options.python2)
+    hand_over(command, environ)
 
 
 def is_own_option(argument):
@@ -137,7 +147,7 @@ def python_options(argv):
     return options[:-1] + [group] * (group != '-')
 
 
-def environment(inherited, quiet):
+def environment(inherited, quiet, python2):
     """The environment of the script's process.
 
     Parameters
@@ -146,6 +156,8 @@ def environment(inherited, quiet):
         ``os.environ``.
     quiet : bool
         Whether it is not to report at its end.
+    python2 : bool
+        Whether all its files are Python 2.
 
     Returns
     -------
@@ -156,6 +168,8 @@ def environment(inherited, quiet):
     path = [STARTUP, environ.get('PYTHONPATH', '')]
     environ['PYTHONPATH'] = os.pathsep.join(filter(None, path))
     environ[REPORT] = '' if quiet else '1'
+    if python2:
+        environ[PYTHON2] = '1'
     return environ
 
 

@@ -5,9 +5,9 @@ import sys
 from lasagne_objectives.revival.imports import ChangingFinder
 from lasagne_objectives.revival.numpy_then import NUMPY_2
 from lasagne_objectives.revival.python_then import make_stand_ins
-from lasagne_objectives.revival.repairs import repairs_of
+from lasagne_objectives.revival.repairs import lend_blas, repairs_of
 
-__all__ = ['install']
+__all__ = ['install', 'install_blas']
 
 # The loop of scan in C, compiled when it is imported. Its source includes a
 # header that Python 3.11 moved, and uses what NumPy 2 dropped. Where it cannot
@@ -33,6 +33,14 @@ class TheanoFinder(ChangingFinder):
         return super().find_spec(name, path, target)
 
 
+class BlasFinder(ChangingFinder):
+    """Gives Theano a BLAS, where it finds all else that it looks for."""
+
+    def __init__(self):
+        repairs = {'theano.gof.cmodule': [lend_blas]}
+        super().__init__('theano.gof.cmodule'.__eq__, repairs=repairs)
+
+
 def is_theanos(name):
     """Whether a module of that full name is one of Theano's."""
     return name.partition('.')[0] == 'theano'
@@ -47,3 +55,9 @@ def install():
         for name in list(filter(is_theanos, sys.modules)):
             del sys.modules[name]
     sys.meta_path.insert(0, TheanoFinder())
+
+
+def install_blas():
+    """Have a Theano that is imported from now on find a BLAS."""
+    if not any(isinstance(finder, BlasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, BlasFinder())

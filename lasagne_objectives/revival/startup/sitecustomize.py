@@ -17,6 +17,9 @@ PACKAGE = os.path.dirname(os.path.dirname(FOLDER))
 # What Lasagne 0.1 imports of Theano and others do, too.
 DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
+# Who imports one of these may ask for what has gone.
+OF_THEIR_TIME = 'theano', 'lasagne', 'nolearn', 'sklearn'
+
 
 class StartupFinder:
     """Prepares imports of Theano and Lasagne when they are asked for.
@@ -27,7 +30,6 @@ class StartupFinder:
 
     def __init__(self):
         self.prepared = False
-        self.provided = False
         self.installed = False
 
     def find_spec(self, name, path=None, target=None):
@@ -35,32 +37,24 @@ class StartupFinder:
             # The runner may have found it in the current folder, where a
             # script does not look.
             return PathFinder.find_spec(name, [os.path.dirname(PACKAGE)])
-        if name == 'theano' and not self.prepared:
-            return self.prepare_theano()
-        if name == 'lasagne' and not self.provided:
-            return self.provide_for_lasagne()
+        if name in OF_THEIR_TIME and not self.prepared:
+            return self.prepare(name)
         if not self.installed and (
             name == DOWNSAMPLE or name.startswith('lasagne.')
         ):
             return self.install(name)
         return None
 
-    def prepare_theano(self):
-        """Prepare for Theano, then find it."""
+    def prepare(self, name):
+        """Prepare for Theano, Lasagne and scripts, then find the module."""
         self.prepared = True
         # Another Python that the script starts may have neither Theano nor
         # the NumPy that preparing it takes.
         if importlib.util.find_spec('numpy') is not None:
-            importlib.import_module('lasagne_objectives')
-        return importlib.util.find_spec('theano')
+            from lasagne_objectives.revival import lasagne_names
 
-    def provide_for_lasagne(self):
-        """Provide what Lasagne looks for before it imports Theano."""
-        self.provided = True
-        from lasagne_objectives.revival import lasagne_names
-
-        lasagne_names.provide()
-        return importlib.util.find_spec('lasagne')
+            lasagne_names.provide()
+        return importlib.util.find_spec(name)
 
     def install(self, name):
         """Install everything, then find the module that was asked for."""
@@ -72,10 +66,13 @@ class StartupFinder:
 
     def report(self):
         """Say in one line what was done."""
-        provided, replaced, added = [], [], []
+        provided, replaced, added = lent.used(), [], []
+        names = sys.modules.get('lasagne_objectives.revival.lasagne_names')
+        if names is not None:
+            provided = names.provided()
         replacement = sys.modules.get('lasagne_objectives.revival.replacement')
         if replacement is not None:
-            provided, replaced, added = replacement.summary()
+            replaced, added = replacement.summary()
         parts = [
             ('provided', provided),
             ('replaced in lasagne.objectives', replaced or ['nothing']),
@@ -86,6 +83,21 @@ class StartupFinder:
             for part, names in parts
             if names
         )
+
+
+def load(name):
+    """A module of this package alone, which as a whole would import NumPy."""
+    full = 'lasagne_objectives.revival.' + name
+    file = os.path.join(os.path.dirname(FOLDER), *name.split('.')) + '.py'
+    spec = importlib.util.spec_from_file_location(full, file)
+    module = sys.modules[full] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def say(sentence):
+    """Say what is done, where the script's own words do not get mixed up."""
+    print('lasagne_objectives: ' + sentence, file=sys.stderr)
 
 
 def report_at_exit(finder):
@@ -101,10 +113,17 @@ def report_at_exit(finder):
     atexit.register(report)
 
 
+lent = load('lent')
+lent.lend_standard_library()
 finder = StartupFinder()
-sys.meta_path.insert(0, finder)
 # Taken away, so that processes which this one starts do not report.
-if os.environ.pop('LASAGNE_OBJECTIVES_REPORT', ''):
+reports = bool(os.environ.pop('LASAGNE_OBJECTIVES_REPORT', ''))
+load('python2.tree').install(
+    everything=bool(os.environ.get('LASAGNE_OBJECTIVES_PYTHON2', '')),
+    say=say if reports else len,
+)
+sys.meta_path.insert(0, finder)
+if reports:
     report_at_exit(finder)
 
 # What Python would have imported without us. If there is none, the error says

@@ -1,0 +1,342 @@
+"""The modules of Python 2, as far as Python 3 has others.
+
+Files that are translated import these, see
+:mod:`lasagne_objectives.revival.imports`; nobody else does.
+"""
+
+import functools
+import importlib
+import importlib.util
+import io
+import math
+import random
+import sys
+import types
+from importlib.machinery import PathFinder
+
+from fissix.fixes.fix_imports import MAPPING
+
+from lasagne_objectives.revival import lent
+from lasagne_objectives.revival.imports import builtins_with
+from lasagne_objectives.revival.python2 import names
+from lasagne_objectives.revival.python2.names import as_bytes, as_text
+
+__all__ = ['builtins_for']
+
+
+# fissix lists what has only been renamed.
+RENAMED = dict(
+    MAPPING, md5='hashlib', sets='builtins', urllib2='urllib.request'
+)
+
+
+class StandIns:
+    """Stand-ins of modules by name, each made when it is asked for."""
+
+    def __init__(self):
+        self.made = {}
+
+    def __contains__(self, name):
+        if name in CHANGED:
+            return True
+        # what the script has by the name of a module that is gone is meant
+        return name in RENAMED and importlib.util.find_spec(name) is None
+
+    def __getitem__(self, name):
+        if name not in self.made:
+            now = importlib.import_module(RENAMED.get(name, name))
+            module = self.made[name] = types.ModuleType(name, now.__doc__)
+            module.__getattr__ = functools.partial(getattr, now)
+            vars(module).update(
+                (key, value)
+                for key, value in vars(now).items()
+                if key == '__all__' or not key.startswith('__')
+            )
+            vars(module).update(CHANGED.get(name, dict)())
+        return self.made[name]
+
+
+def builtins_for(futures):
+    """Builtins of a file.
+
+    Parameters
+    ----------
+    futures : set of str
+        What it imports from ``__future__``.
+
+    Returns
+    -------
+    dict
+    """
+    # Scripts set it, in vain: there are no encodings by default any more.
+    lent.lend(sys, {'setdefaultencoding': lambda encoding: None})
+    return make_builtins(
+        relative='absolute_import' not in futures,
+        statement='print_function' not in futures,
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def make_builtins(relative, statement):
+    """Those of :func:`builtins_for`, the same for all files.
+
+    Parameters
+    ----------
+    relative : bool
+        Whether what is beside a file in its package is imported first.
+    statement : bool
+        Whether ``print`` is a statement.
+    """
+    import_then = builtins_with(StandIns())['__import__']
+
+    def import_relative(name, globals=None, locals=None, fromlist=(), level=0):
+        package = (globals or {}).get('__package__')
+        first = name.partition('.')[0]
+        if relative and not level and package and beside(package, first):
+            level = 1
+        return import_then(name, globals, locals, fromlist, level)
+
+    builtins = dict(names.NAMES, __import__=import_relative)
+    if not statement:
+        builtins['print'] = names.print_function
+    return builtins
+
+
+@functools.lru_cache(maxsize=None)
+def beside(package, name):
+    """Whether a package has a module of that name."""
+    path = getattr(sys.modules.get(package), '__path__', None)
+    full = '%s.%s' % (package, name)
+    return path is not None and PathFinder.find_spec(full, path) is not None
+
+
+# ----------------------------------------------------------------------------
+# What each has beside, or instead of, what the module of Python 3 has
+
+
+def pickle_then():
+    """Pickles of Python 2, whose strings of bytes may be those of arrays."""
+    import pickle
+
+    class Unpickler(pickle.Unpickler):
+        def __init__(self, file):
+            super().__init__(binary(file), encoding='latin1')
+            self.file = file  # closed when nobody has it
+
+    def load(file):
+        return pickle.load(binary(file), encoding='latin1')
+
+    def loads(data):
+        return pickle.loads(as_bytes(data), encoding='latin1')
+
+    def dump(x, file, protocol=0):
+        pickle.dump(x, binary(file), protocol)
+
+    def dumps(x, protocol=0):
+        return pickle.dumps(x, protocol)
+
+    return {
+        'load': load,
+        'loads': loads,
+        'dump': dump,
+        'dumps': dumps,
+        'Unpickler': Unpickler,
+    }
+
+
+def binary(file):
+    """The file of bytes in one that is not opened as binary."""
+    return getattr(file, 'buffer', file)
+
+
+def string_io():
+    """One class for text and for bytes."""
+
+    def StringIO(content=''):
+        return (io.BytesIO if isinstance(content, bytes) else io.StringIO)(
+            content
+        )
+
+    return {'StringIO': StringIO}
+
+
+def itertools_then():
+    """Iterators by the names that lists had."""
+    import itertools
+
+    return {
+        'izip': zip,
+        'imap': map,
+        'ifilter': filter,
+        'ifilterfalse': itertools.filterfalse,
+        'izip_longest': itertools.zip_longest,
+    }
+
+
+def string_then():
+    """Methods of strings as functions, and letters."""
+    import string
+
+    functions = (
+        'capitalize center count expandtabs find index ljust lower lstrip '
+        'replace rfind rindex rjust rsplit rstrip split strip swapcase upper '
+        'zfill'
+    )
+    return dict(
+        {name: getattr(str, name) for name in functions.split()},
+        atof=float,
+        atoi=int,
+        join=lambda words, between=' ': between.join(words),
+        joinfields=lambda words, between=' ': between.join(words),
+        letters=string.ascii_lowercase + string.ascii_uppercase,
+        lowercase=string.ascii_lowercase,
+        maketrans=str.maketrans,
+        uppercase=string.ascii_uppercase,
+    )
+
+
+def urls():
+    """What is in ``urllib.request``, ``urllib.parse`` and ``urllib.error``."""
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    return {
+        name: value
+        for module in (urllib.parse, urllib.error, urllib.request)
+        for name, value in vars(module).items()
+        if not name.startswith('_')
+    }
+
+
+def types_then():
+    """Types by the names that those without one of their own had."""
+    return {
+        'BooleanType': bool,
+        'ClassType': type,
+        'DictType': dict,
+        'FloatType': float,
+        'InstanceType': object,
+        'IntType': int,
+        'ListType': list,
+        'LongType': int,
+        'NoneType': type(None),
+        'ObjectType': object,
+        'SliceType': slice,
+        'StringType': str,
+        'StringTypes': (str,),
+        'TupleType': tuple,
+        'UnicodeType': names.unicode,
+    }
+
+
+def math_then():
+    """Floats."""
+    return {
+        'floor': lambda x: float(math.floor(x)),
+        'ceil': lambda x: float(math.ceil(x)),
+    }
+
+
+class Random(random.Random):
+    """A generator that draws the numbers that Python 2 drew.
+
+    The generator is the same, but Python 3 makes integers of its bits in
+    another way. A seed that is no integer is hashed in another way, too.
+    """
+
+    def _randbelow(self, n):
+        return int(self.random() * n)
+
+    def seed(self, a=None, version=1):
+        super().seed(a, version)
+
+    def choice(self, sequence):
+        return sequence[self._randbelow(len(sequence))]
+
+    def shuffle(self, x, random=None):
+        random = random or self.random
+        for i in reversed(range(1, len(x))):
+            j = int(random() * (i + 1))
+            x[i], x[j] = x[j], x[i]
+
+
+def random_then():
+    """The functions of a generator of Python 2."""
+    generator = Random()
+    functions = (
+        'betavariate choice expovariate gammavariate gauss getrandbits '
+        'getstate lognormvariate normalvariate paretovariate randint random '
+        'randrange sample seed setstate shuffle triangular uniform '
+        'vonmisesvariate weibullvariate'
+    )
+    return dict(
+        {name: getattr(generator, name) for name in functions.split()},
+        Random=Random,
+    )
+
+
+def csv_then():
+    """Files opened as binary, which Python 2 asked for."""
+    import csv
+
+    class DictReader(csv.DictReader):
+        def __init__(self, lines, *args, **kwargs):
+            super().__init__(map(as_text, lines), *args, **kwargs)
+
+    return {
+        'DictReader': DictReader,
+        'reader': lambda lines, *args, **kwargs: csv.reader(
+            map(as_text, lines), *args, **kwargs
+        ),
+    }
+
+
+def multiprocessing_then():
+    """Processes that are forked, where there is a fork."""
+    import multiprocessing
+
+    methods = {'fork'} & set(multiprocessing.get_all_start_methods())
+    context = multiprocessing.get_context(*methods)
+    return {
+        name: getattr(context, name)
+        for name in multiprocessing.__all__
+        if hasattr(context, name)
+    }
+
+
+def hashes():
+    """The one hash that the module ``md5`` has."""
+    import hashlib
+
+    return {'new': lambda x='': hashlib.md5(as_bytes(x))}
+
+
+def sets_then():
+    """Sets by the names that they had before they were builtins."""
+    return {'Set': set, 'ImmutableSet': frozenset}
+
+
+def builtins_then():
+    """The builtins themselves."""
+    return names.NAMES
+
+
+CHANGED = {
+    'StringIO': string_io,
+    '__builtin__': builtins_then,
+    'cPickle': pickle_then,
+    'cStringIO': string_io,
+    'csv': csv_then,
+    'itertools': itertools_then,
+    'math': math_then,
+    'md5': hashes,
+    'multiprocessing': multiprocessing_then,
+    'pickle': pickle_then,
+    'random': random_then,
+    'sets': sets_then,
+    'string': string_then,
+    'types': types_then,
+    'urllib': urls,
+    'urllib2': urls,
+}

@@ -1,0 +1,4 @@
+"""Imports its neighbour as Python 2 did."""
+import neighbour
+
+print 'beside', neighbour.HALF

@@ -1,0 +1,3 @@
+"""Is imported by its neighbour."""
+HALF = 7 / 2
+print 'neighbour'
