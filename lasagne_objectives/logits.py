@@ -29,7 +29,7 @@ from lasagne_objectives.kernels.elementwise import (
     log1mexp,
     sigmoid_crossentropy,
 )
-from lasagne_objectives.kernels.rows import along_axis, same_pattern
+from lasagne_objectives.kernels.rows import same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
 
@@ -108,11 +108,11 @@ class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
-        return along_axis(softmax_log_odds, self._base(), self.axis)
+        return softmax_log_odds(self._base(), self.axis)
 
     def log_probabilities(self):
         """The logarithm of what was looked at."""
-        return along_axis(log_softmax, self._base(), self.axis)
+        return log_softmax(self._base(), self.axis)
 
     def _base(self):
         """The logits in a type that rows are computed in."""
