@@ -566,7 +566,7 @@ z, w = rng.randn(700, 130).astype('float32') * 9, rng.rand(700, 130).astype('flo
 t, b = rng.randint(0, 130, 700), rng.randint(0, 2, (700, 130))
 Z, W, I, B = T.fmatrix(), T.fmatrix(), T.lvector(), T.lmatrix()
 losses = [lo.categorical_crossentropy(T.nnet.softmax(Z), I), lo.binary_crossentropy(T.nnet.sigmoid(Z), B),
-          lo.multiclass_hinge_loss(Z, I), lo.multiclass_hinge_loss(Z, I[:130] % 9, axis=0)]
+          lo.multiclass_hinge_loss(Z, I), lo.multiclass_hinge_loss(Z.T, I, axis=0)]
 outputs = [lo.categorical_accuracy(Z, I, top_k=5)]
 for loss in losses:
     outputs += [loss.sum(), theano.grad(loss.sum(), Z)]

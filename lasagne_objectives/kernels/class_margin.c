@@ -24,15 +24,18 @@ struct lo_margin_points {
     typedef element real;
     enum { VALUES, INDICES, MARGIN, RIVAL };
 
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+
     void tile(const lo_points &points, char *const *at, int count,
-              real *z) const
+              const real *z, const real *) const
     {
         const npy_intp n = points.classes;
         real best[LO_LANES];
-        int target[LO_LANES] = {0}, which[LO_LANES], nan[LO_LANES] = {0};
-        lo_load_tile(points, at, VALUES, count, z);
-        for (int i = 0; i < count; i++)
-            target[i] = (int)lo_point<index>(points, at, INDICES, i);
+        int target[LO_LANES], which[LO_LANES], nan[LO_LANES] = {0};
+        lo_load_points<index>(points, at, INDICES, count, target);
         for (int i = 0; i < LO_LANES; i++) {
             best[i] = -INFINITY;
             /* The lowest of others that are all -inf, if there is one. */
@@ -58,11 +61,11 @@ struct lo_margin_points {
                       which[i]);
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *, real *) const
     {
         const npy_intp classes = points.classes;
         const npy_intp target = (npy_intp)*(const index *)at[INDICES];
-        const real *z = lo_load_row(points, at, VALUES, scratch);
         real best = -INFINITY;
         npy_intp j = 0;
         int nan = 0;

@@ -13,13 +13,17 @@ struct lo_log_softmax_points {
     typedef element real;
     enum { LOGITS, RESULT };
 
-    void tile(const lo_points &points, char *const *at, int count,
-              real *z) const
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return RESULT; }
+
+    void tile(const lo_points &points, char *const *, int, real *z,
+              const real *) const
     {
         const npy_intp n = points.classes;
         real m[LO_LANES];
         double sum[LO_LANES] = {0}, log_sum[LO_LANES];
-        lo_load_tile(points, at, LOGITS, count, z);
         for (int i = 0; i < LO_LANES; i++)
             m[i] = -INFINITY;
         for (npy_intp j = 0; j < n; j++) {
@@ -42,14 +46,12 @@ struct lo_log_softmax_points {
             for (int i = 0; i < LO_LANES; i++)
                 column[i] = (real)(lo_shift(column[i], m[i]) - log_sum[i]);
         }
-        lo_store_tile(points, at, RESULT, count, z);
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    void row(const lo_points &points, char *const *, const real *z,
+             const real *, real *result) const
     {
         const npy_intp n = points.classes;
-        const real *z = lo_load_row(points, at, LOGITS, scratch);
-        real *result = lo_place_row(points, at, RESULT, scratch + n);
         real m = -INFINITY;
         double sum = 0;
         #pragma omp simd reduction(max:m)
@@ -67,7 +69,6 @@ struct lo_log_softmax_points {
         #pragma omp simd
         for (npy_intp j = 0; j < n; j++)
             result[j] = (real)(lo_shift(z[j], m) - log_sum);
-        lo_store_row(points, at, RESULT, result);
     }
 };
 

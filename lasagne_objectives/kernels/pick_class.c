@@ -17,19 +17,13 @@ struct lo_pick_points {
     typedef element real;
     enum { VALUES, INDICES, PICKED };
 
-    void tile(const lo_points &points, char *const *at, int count,
-              real *) const
+    void visit(const lo_points &points, char *const *at, int count) const
     {
         for (int i = 0; i < count; i++) {
             const real *value = lo_named<real, index>(points, at, VALUES,
                                                       INDICES, i);
             lo_point<real>(points, at, PICKED, i) = value ? *value : 0;
         }
-    }
-
-    void row(const lo_points &points, char *const *at, real *scratch) const
-    {
-        tile(points, at, 1, scratch);
     }
 };
 
@@ -46,7 +40,7 @@ static int pick_class(int axis, PyArrayObject *values, PyArrayObject *indices,
     lo_begin(&points, values, axis);
     lo_add(&points, kernel::INDICES, indices, -1);
     lo_add(&points, kernel::PICKED, *picked, -1);
-    return lo_sweep_points(kernel(), &points);
+    return lo_visit_points(kernel(), &points);
 }
 
 template <typename element, typename index>
@@ -56,13 +50,10 @@ struct lo_place_points {
     /* Whether the result is to begin with zeros. */
     bool anew;
 
-    void tile(const lo_points &points, char *const *at, int count,
-              real *) const
+    void visit(const lo_points &points, char *const *at, int count) const
     {
-        for (npy_intp j = 0; anew && j < points.classes; j++)
-            for (int i = 0; i < count; i++)
-                *(real *)(at[RESULT] + j * points.across[RESULT]
-                          + i * points.along[RESULT]) = 0;
+        if (anew)
+            clear(points, at[RESULT], count);
         for (int i = 0; i < count; i++) {
             real *value = lo_named<real, index>(points, at, RESULT, INDICES,
                                                 i);
@@ -71,9 +62,23 @@ struct lo_place_points {
         }
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    /* Zeros, side by side as they lie. */
+    static void clear(const lo_points &points, char *result, int count)
     {
-        tile(points, at, 1, scratch);
+        const npy_intp along = points.along[RESULT];
+        const npy_intp across = points.across[RESULT];
+        const bool by_rows = across < along;
+        const npy_intp inner = by_rows ? points.classes : count;
+        const npy_intp outer = by_rows ? count : points.classes;
+        const npy_intp step = by_rows ? across : along;
+        for (npy_intp a = 0; a < outer; a++) {
+            char *to = result + a * (by_rows ? along : across);
+            if (step == (npy_intp)sizeof(real))
+                memset(to, 0, inner * sizeof(real));
+            else
+                for (npy_intp b = 0; b < inner; b++)
+                    *(real *)(to + b * step) = 0;
+        }
     }
 };
 
@@ -95,5 +100,5 @@ static int place_classes(int axis, PyArrayObject *like,
     lo_add(&points, kernel::INDICES, indices, -1);
     lo_add(&points, kernel::VALUES, values, -1);
     const kernel work = {anew};
-    return lo_sweep_points(work, &points);
+    return lo_visit_points(work, &points);
 }

@@ -11,7 +11,11 @@
  */
 
 /* More classes than LO_FEW are a row, if they lie side by side. */
-enum { LO_LANES = 16, LO_FEW = 48, LO_AXES = 64, LO_ARRAYS = 5 };
+enum { LO_LANES = 32, LO_FEW = 48, LO_AXES = 64, LO_ARRAYS = 5 };
+
+/* As many bytes of tiles are loaded before they are worked on: memory is
+ * fastest where it is read on and on. */
+enum { LO_STRIP = 16384 };
 
 /* One axis of the data points: its length, and for each array the bytes from
  * one to the next. */
@@ -154,11 +158,19 @@ static void lo_extremes(const char *data, int ndim, const npy_intp *shape,
     const npy_intp n = ndim == 0 ? 1 : shape[0];
     const npy_intp step = ndim == 0 ? 0 : strides[0];
     index low = *least, high = *most;
-    for (npy_intp i = 0; i < n; i++) {
-        const index j = *(const index *)(data + i * step);
-        low = j < low ? j : low;
-        high = j > high ? j : high;
-    }
+    if (step == (npy_intp)sizeof(index)) {
+        const index *indices = (const index *)data;
+        #pragma omp simd reduction(min:low) reduction(max:high)
+        for (npy_intp i = 0; i < n; i++) {
+            low = indices[i] < low ? indices[i] : low;
+            high = indices[i] > high ? indices[i] : high;
+        }
+    } else
+        for (npy_intp i = 0; i < n; i++) {
+            const index j = *(const index *)(data + i * step);
+            low = j < low ? j : low;
+            high = j > high ? j : high;
+        }
     *least = low;
     *most = high;
 }
@@ -298,53 +310,92 @@ LO_INLINE element &lo_point(const lo_points &points, char *const *at,
     return *(element *)(at[which] + i * points.along[which]);
 }
 
-/* Load the classes of up to LO_LANES data points as
- * tile[class * LO_LANES + point]. */
+/* Load the numbers of a tile of data points, 0 beyond `count`. */
+template <typename element, typename number>
+LO_INLINE void lo_load_points(const lo_points &points, char *const *at,
+                              int which, int count, number *numbers)
+{
+    if (count == LO_LANES &&
+        points.along[which] == (npy_intp)sizeof(element)) {
+        const element *from = (const element *)at[which];
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            numbers[i] = (number)from[i];
+        return;
+    }
+    for (int i = 0; i < LO_LANES; i++)
+        numbers[i] = i < count
+            ? (number)lo_point<element>(points, at, which, i) : 0;
+}
+
+template <typename element>
+LO_INLINE void lo_store_points(const lo_points &points, char *const *at,
+                               int which, int count, const element *numbers)
+{
+    if (count == LO_LANES && points.along[which] == (npy_intp)sizeof(element))
+        memcpy(at[which], numbers, LO_LANES * sizeof(element));
+    else
+        for (int i = 0; i < count; i++)
+            lo_point<element>(points, at, which, i) = numbers[i];
+}
+
+/* Load the classes of `count` data points as tiles[class * LO_LANES + point],
+ * one tile after the other. */
 template <typename real>
-LO_INLINE void lo_load_tile(const lo_points &points, char *const *at,
-                            int which, int count, real *tile)
+LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
+                             int which, npy_intp count, real *tiles)
 {
     const npy_intp n = points.classes, along = points.along[which];
     const npy_intp across = points.across[which];
+    const npy_intp full = count - count % LO_LANES;
     const char *from = at[which];
-    if (count == LO_LANES && along == (npy_intp)sizeof(real)) {
+    if (along == (npy_intp)sizeof(real)) {
         for (npy_intp j = 0; j < n; j++)
-            memcpy(tile + j * LO_LANES, from + j * across,
-                   LO_LANES * sizeof(real));
-        return;
-    }
-    if (count == LO_LANES) {
+            for (npy_intp lane = 0; lane < full; lane += LO_LANES)
+                memcpy(tiles + lane * n + j * LO_LANES,
+                       from + j * across + lane * along,
+                       LO_LANES * sizeof(real));
+    } else
         /* By eights, whose addresses fit into the registers. */
-        for (int first = 0; first < LO_LANES; first += 8)
+        for (npy_intp lane = 0; lane < full; lane += 8) {
+            real *tile = tiles + (lane - lane % LO_LANES) * n
+                         + lane % LO_LANES;
             for (npy_intp j = 0; j < n; j++)
-                for (int i = first; i < first + 8; i++)
+                for (int i = 0; i < 8; i++)
                     tile[j * LO_LANES + i] = *(const real *)(
-                        from + i * along + j * across);
+                        from + (lane + i) * along + j * across);
+        }
+    if (full == count)
         return;
-    }
     /* A tile that is not full repeats its last data point. */
     for (npy_intp j = 0; j < n; j++)
-        for (int i = 0; i < LO_LANES; i++)
-            tile[j * LO_LANES + i] = *(const real *)(
+        for (npy_intp i = full; i < full + LO_LANES; i++)
+            tiles[full * n + j * LO_LANES + i - full] = *(const real *)(
                 from + (i < count ? i : count - 1) * along + j * across);
 }
 
 template <typename real>
-LO_INLINE void lo_store_tile(const lo_points &points, char *const *at,
-                             int which, int count, const real *tile)
+LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
+                              int which, npy_intp count, const real *tiles)
 {
     const npy_intp n = points.classes, along = points.along[which];
     const npy_intp across = points.across[which];
+    npy_intp done = 0;
     char *to = at[which];
-    if (count == LO_LANES && along == (npy_intp)sizeof(real)) {
+    if (along == (npy_intp)sizeof(real)) {
+        done = count - count % LO_LANES;
         for (npy_intp j = 0; j < n; j++)
-            memcpy(to + j * across, tile + j * LO_LANES,
-                   LO_LANES * sizeof(real));
-        return;
+            for (npy_intp lane = 0; lane < done; lane += LO_LANES)
+                memcpy(to + j * across + lane * along,
+                       tiles + lane * n + j * LO_LANES,
+                       LO_LANES * sizeof(real));
     }
-    for (int i = 0; i < count; i++)
+    for (npy_intp lane = done; lane < count; lane++) {
+        const real *tile = tiles + (lane - lane % LO_LANES) * n
+                           + lane % LO_LANES;
         for (npy_intp j = 0; j < n; j++)
-            *(real *)(to + i * along + j * across) = tile[j * LO_LANES + i];
+            *(real *)(to + lane * along + j * across) = tile[j * LO_LANES];
+    }
 }
 
 /* The classes of one data point side by side: as they lie, or copied. */
@@ -360,24 +411,54 @@ LO_INLINE const real *lo_load_row(const lo_points &points, char *const *at,
     return copy;
 }
 
-/* Where to write the classes of one data point: into their place, or into
- * `copy`, which lo_store_row brings there. */
-template <typename real>
-LO_INLINE real *lo_place_row(const lo_points &points, char *const *at,
-                             int which, real *copy)
+/* Whether an array is given whose classes do not lie side by side. */
+LO_INLINE bool lo_is_apart(const lo_points &points, char *const *at,
+                           int which, size_t size)
 {
-    return points.across[which] == (npy_intp)sizeof(real)
-        ? (real *)at[which] : copy;
+    return which >= 0 && at[which] != NULL &&
+        points.across[which] != (npy_intp)size;
 }
 
-template <typename real>
-LO_INLINE void lo_store_row(const lo_points &points, char *const *at,
-                            int which, const real *row)
+/* Work on one data point as a row. */
+template <typename kernel, typename real>
+LO_INLINE void lo_work_row(const kernel &work, const lo_points &points,
+                           char *const *at, real *scratch)
 {
-    if ((const char *)row == at[which])
-        return;
-    for (npy_intp j = 0; j < points.classes; j++)
-        *(real *)(at[which] + j * points.across[which]) = row[j];
+    const npy_intp n = points.classes;
+    const int second = work.second(), result = work.result();
+    real *to = result < 0 ? NULL
+        : lo_is_apart(points, at, result, sizeof(real)) ? scratch + 2 * n
+        : (real *)at[result];
+    work.row(points, at, lo_load_row(points, at, 0, scratch),
+             second < 0 ? NULL
+             : lo_load_row<real>(points, at, second, scratch + n), to);
+    if (lo_is_apart(points, at, result, sizeof(real)))
+        for (npy_intp j = 0; j < n; j++)
+            *(real *)(at[result] + j * points.across[result]) = to[j];
+}
+
+/* Work on `count` data points as tiles. */
+template <typename kernel, typename real>
+LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
+                             char *const *at, npy_intp count, real *scratch)
+{
+    const npy_intp n = points.classes;
+    const npy_intp whole = (count + LO_LANES - 1) / LO_LANES * LO_LANES;
+    const int second = work.second(), result = work.result();
+    real *others = scratch + whole * n;
+    lo_load_tiles(points, at, 0, count, scratch);
+    if (second >= 0)
+        lo_load_tiles(points, at, second, count, others);
+    for (npy_intp lane = 0; lane < count; lane += LO_LANES) {
+        char *here[LO_ARRAYS];
+        const npy_intp rest = count - lane;
+        for (int which = 0; which < LO_ARRAYS; which++)
+            here[which] = at[which] + lane * points.along[which];
+        work.tile(points, here, (int)(rest < LO_LANES ? rest : LO_LANES),
+                  scratch + lane * n, others + lane * n);
+    }
+    if (result >= 0 && at[result] != NULL)
+        lo_store_tiles(points, at, result, count, scratch);
 }
 
 /* Whether data points are rows rather than tiles. */
@@ -389,22 +470,37 @@ static bool lo_by_rows(const lo_points &points, size_t size)
          llabs((long long)points.along[0]));
 }
 
-/* Have all data points worked on, by threads and without the GIL. `work` has
- * the type `real` and
+/* How many data points to take tiles of at once. */
+static npy_intp lo_strip(const lo_points &points, size_t size)
+{
+    const npy_intp tiles = LO_STRIP
+        / (npy_intp)(size * LO_LANES * (points.classes + 1));
+    return LO_LANES * (tiles > 1 ? tiles : 1);
+}
+
+/* What a kernel is for the sweep: its type of numbers, and
  *
- *     tile(points, at, count, scratch)
- *     row(points, at, scratch)
+ *     second()   the number of a second array with classes to read, or -1
+ *     result()   that of the array with classes to write, or -1
+ *     row(points, at, first, second, result)
+ *                works on the classes of one data point
+ *     tile(points, at, count, first, second)
+ *                on those of up to LO_LANES; the result takes the place of
+ *                the first
  *
- * each with memory for three times the classes it is called with. */
+ * `only_rows` have no tile(). */
+
+/* Have all data points worked on, by threads and without the GIL. */
 template <typename kernel>
 static int lo_sweep_points(const kernel &work, lo_points *arrays)
 {
     typedef typename kernel::real real;
     lo_arrange(arrays);
     const lo_points &points = *arrays;
-    const bool by_rows = lo_by_rows(points, sizeof(real));
-    const npy_intp width = by_rows ? 1 : LO_LANES;
-    const npy_intp tiles = (points.lanes + width - 1) / width;
+    const bool by_rows = kernel::only_rows || lo_by_rows(points,
+                                                         sizeof(real));
+    const npy_intp width = by_rows ? 1 : lo_strip(points, sizeof(real));
+    const npy_intp strips = (points.lanes + width - 1) / width;
     const int threads = lo_threads(points.runs * points.lanes
                                    * points.classes);
     bool out_of_memory = false;
@@ -417,18 +513,18 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
         if (scratch == NULL)
             out_of_memory = true;
         #pragma omp for schedule(static)
-        for (npy_intp unit = 0; unit < points.runs * tiles; unit++) {
+        for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
             char *at[LO_ARRAYS];
-            const npy_intp lane = unit % tiles * width;
+            const npy_intp lane = unit % strips * width;
             const npy_intp rest = points.lanes - lane;
             if (scratch == NULL)
                 continue;
-            lo_locate(points, unit / tiles, lane, at);
+            lo_locate(points, unit / strips, lane, at);
             if (by_rows)
-                work.row(points, at, scratch);
+                lo_work_row(work, points, at, scratch);
             else
-                work.tile(points, at, (int)(rest < width ? rest : width),
-                          scratch);
+                lo_work_tiles(work, points, at, rest < width ? rest : width,
+                              scratch);
         }
         free(scratch);
     }
@@ -438,5 +534,30 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
         PyErr_NoMemory();
         return -1;
     }
+    return 0;
+}
+
+/* Have `work.visit(points, at, count)` called for all data points, whose classes it
+ * finds itself. */
+template <typename kernel>
+static int lo_visit_points(const kernel &work, lo_points *arrays)
+{
+    enum { WIDTH = 256 };
+    lo_arrange(arrays);
+    const lo_points &points = *arrays;
+    const npy_intp strips = (points.lanes + WIDTH - 1) / WIDTH;
+    const int threads = lo_threads(points.runs * points.lanes
+                                   * points.classes);
+
+    NPY_BEGIN_ALLOW_THREADS
+    #pragma omp parallel for num_threads(threads) schedule(static)
+    for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
+        char *at[LO_ARRAYS];
+        const npy_intp lane = unit % strips * WIDTH;
+        const npy_intp rest = points.lanes - lane;
+        lo_locate(points, unit / strips, lane, at);
+        work.visit(points, at, (int)(rest < WIDTH ? rest : WIDTH));
+    }
+    NPY_END_ALLOW_THREADS
     return 0;
 }

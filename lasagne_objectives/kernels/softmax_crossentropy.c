@@ -103,30 +103,27 @@ struct lo_softmax_points {
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
     bool dense;
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    enum { only_rows = false };
+
+    int second() const { return dense ? (int)TARGETS : -1; }
+    int result() const { return GRADIENT; }
+
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *targets, real *gradient) const
     {
-        const npy_intp n = points.classes;
-        real *gradient = at[GRADIENT] == NULL ? NULL
-            : lo_place_row(points, at, GRADIENT, scratch + 2 * n);
         lo_wide_row<real>(
-            lo_load_row(points, at, LOGITS, scratch), n,
-            dense ? lo_load_row(points, at, TARGETS, scratch + n)
-                  : (const real *)NULL,
+            z, points.classes, targets,
             dense ? 0 : (npy_int64)*(const index *)at[TARGETS],
             at[UPSTREAM] == NULL ? 0 : *(const real *)at[UPSTREAM],
             (real *)at[LOSS], gradient);
-        if (gradient != NULL)
-            lo_store_row(points, at, GRADIENT, gradient);
     }
 
     void tile(const lo_points &points, char *const *at, int count,
-              real *scratch) const
+              real *logits, const real *targets) const
     {
         const npy_intp n = points.classes;
-        real *logits = scratch, *targets = scratch + n * LO_LANES;
-        npy_int64 target[LO_LANES] = {0};
+        int target[LO_LANES];
         real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
-        lo_load_tile(points, at, LOGITS, count, logits);
         for (int i = 0; i < LO_LANES; i++)
             m[i] = -INFINITY;
         for (npy_intp j = 0; j < n; j++) {
@@ -135,35 +132,42 @@ struct lo_softmax_points {
             for (int i = 0; i < LO_LANES; i++)
                 m[i] = column[i] > m[i] ? column[i] : m[i];
         }
-        if (dense) {
-            lo_load_tile(points, at, TARGETS, count, targets);
+        if (dense)
             weigh(n, logits, m, targets, mass, dot);
-        } else
-            for (int i = 0; i < LO_LANES; i++) {
-                if (i < count)
-                    target[i] = lo_point<index>(points, at, TARGETS, i);
-                mass[i] = 1;
-                dot[i] = lo_shift(logits[target[i] * LO_LANES + i], m[i]);
-            }
+        else {
+            lo_load_points<index>(points, at, TARGETS, count, target);
+            pick(n, logits, m, target, mass, dot);
+        }
         exponentiate(n, logits, m, sum);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++)
                 loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
-            for (int i = 0; i < count; i++)
-                lo_point<real>(points, at, LOSS, i) = loss[i];
+            lo_store_points(points, at, LOSS, count, loss);
         }
         if (at[GRADIENT] == NULL)
             return;
-        real g[LO_LANES] = {0};
-        for (int i = 0; i < count; i++)
-            g[i] = lo_point<real>(points, at, UPSTREAM, i);
-        slope(n, logits, targets, mass, sum, g);
-        if (!dense)
-            for (int i = 0; i < count; i++)
-                logits[target[i] * LO_LANES + i] -= g[i];
-        lo_store_tile(points, at, GRADIENT, count, logits);
+        real g[LO_LANES];
+        lo_load_points<real>(points, at, UPSTREAM, count, g);
+        slope(n, logits, targets, target, mass, sum, g);
+    }
+
+    /* Of class indices, what weigh() says of dense ones. All classes are looked
+     * at, as reading a number here and there takes longer. */
+    static void pick(npy_intp n, const real *logits, const real *m,
+                     const int *target, real *mass, real *dot)
+    {
+        for (int i = 0; i < LO_LANES; i++) {
+            mass[i] = 1;
+            dot[i] = 0;
+        }
+        for (int j = 0; j < n; j++) {
+            const real *column = logits + (npy_intp)j * LO_LANES;
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                dot[i] = j == target[i] ? lo_shift(column[i], m[i]) : dot[i];
+        }
     }
 
     /* The mass of dense targets, and sum_j t_j u_j. */
@@ -211,18 +215,17 @@ struct lo_softmax_points {
             sum[i] = (real)sums[i];
     }
 
-    /* The gradient in the place of exp(u), that of class indices without what
-     * the target itself is due. */
-    void slope(npy_intp n, real *tile, const real *targets, const real *mass,
-               const real *sum, const real *g) const
+    /* The gradient in the place of exp(u). */
+    void slope(npy_intp n, real *tile, const real *targets, const int *target,
+               const real *mass, const real *sum, const real *g) const
     {
         real scale[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
             scale[i] = g[i] * (mass[i] / sum[i]);
-        for (npy_intp j = 0; j < n; j++) {
-            real *column = tile + j * LO_LANES;
-            const real *t = targets + j * LO_LANES;
+        for (int j = 0; j < n; j++) {
+            real *column = tile + (npy_intp)j * LO_LANES;
+            const real *t = targets + (npy_intp)j * LO_LANES;
             if (dense) {
                 #pragma omp simd
                 for (int i = 0; i < LO_LANES; i++)
@@ -230,7 +233,8 @@ struct lo_softmax_points {
             } else {
                 #pragma omp simd
                 for (int i = 0; i < LO_LANES; i++)
-                    column[i] *= scale[i];
+                    column[i] = column[i] * scale[i]
+                                - (j == target[i] ? g[i] : 0);
             }
         }
     }

@@ -107,28 +107,21 @@ struct lo_log_odds_points {
     typedef element real;
     enum { LOGITS, UPSTREAM, RESULT };
 
-    void tile(const lo_points &points, char *const *at, int count,
-              real *scratch) const
+    enum { only_rows = true };
+    bool given;
+
+    int second() const { return given ? (int)UPSTREAM : -1; }
+    int result() const { return RESULT; }
+
+    void row(const lo_points &points, char *const *, const real *z,
+             const real *upstream, real *result) const
     {
-        for (int i = 0; i < count; i++) {
-            char *here[LO_ARRAYS];
-            for (int which = 0; which < LO_ARRAYS; which++)
-                here[which] = at[which] + i * points.along[which];
-            row(points, here, scratch);
-        }
+        if (points.classes > 0)
+            formula::one(z, upstream, points.classes, result);
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
-    {
-        const npy_intp n = points.classes;
-        real *result = lo_place_row(points, at, RESULT, scratch + 2 * n);
-        const real *z = lo_load_row(points, at, LOGITS, scratch);
-        const real *g = at[UPSTREAM] == NULL ? NULL
-            : lo_load_row(points, at, UPSTREAM, scratch + n);
-        if (n > 0)
-            formula::one(z, g, n, result);
-        lo_store_row(points, at, RESULT, result);
-    }
+    void tile(const lo_points &, char *const *, int, real *, const real *)
+        const {}
 };
 
 /* `upstream` is NULL for the log-odds themselves. */
@@ -144,5 +137,6 @@ static int softmax_log_odds(int axis, PyArrayObject *logits,
     lo_begin(&points, logits, axis);
     lo_add(&points, kernel::UPSTREAM, upstream, upstream ? axis : -1);
     lo_add(&points, kernel::RESULT, *result, axis);
-    return lo_sweep_points(kernel(), &points);
+    const kernel work = {upstream != NULL};
+    return lo_sweep_points(work, &points);
 }

@@ -26,14 +26,18 @@ struct lo_rank_points {
     typedef element real;
     enum { VALUES, INDICES, RANK };
 
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+
     void tile(const lo_points &points, char *const *at, int count,
-              real *z) const
+              const real *z, const real *) const
     {
         const npy_intp n = points.classes;
         real score[LO_LANES] = {0};
         int target[LO_LANES] = {0}, before[LO_LANES] = {0},
             nan[LO_LANES] = {0};
-        lo_load_tile(points, at, VALUES, count, z);
         for (int i = 0; i < count; i++) {
             const npy_int64 j = target_of(points, at, i);
             target[i] = (int)j;
@@ -54,7 +58,8 @@ struct lo_rank_points {
                 nan[i] || target[i] < 0 ? LO_NEVER : before[i];
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *, real *) const
     {
         const npy_intp classes = points.classes;
         const npy_int64 target = target_of(points, at, 0);
@@ -62,7 +67,6 @@ struct lo_rank_points {
         *rank = LO_NEVER;
         if (target < 0)
             return;
-        const real *z = lo_load_row(points, at, VALUES, scratch);
         npy_int64 before = 0;
         int nan = 0;
         /* Blocks that an int can count. */

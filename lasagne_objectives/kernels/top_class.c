@@ -5,13 +5,17 @@ struct lo_top_points {
     typedef element real;
     enum { VALUES, TOP };
 
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+
     void tile(const lo_points &points, char *const *at, int count,
-              real *z) const
+              const real *z, const real *) const
     {
         const npy_intp n = points.classes;
         real best[LO_LANES];
         int which[LO_LANES] = {0}, nan[LO_LANES] = {0};
-        lo_load_tile(points, at, VALUES, count, z);
         for (int i = 0; i < LO_LANES; i++)
             best[i] = -INFINITY;
         for (int j = 0; j < n; j++) {
@@ -29,10 +33,10 @@ struct lo_top_points {
                 nan[i] || n == 0 ? -1 : which[i];
     }
 
-    void row(const lo_points &points, char *const *at, real *scratch) const
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *, real *) const
     {
         const npy_intp n = points.classes;
-        const real *z = lo_load_row(points, at, VALUES, scratch);
         real best = -INFINITY;
         int nan = 0;
         #pragma omp simd reduction(max:best) reduction(|:nan)
