@@ -72,6 +72,7 @@ from lasagne_objectives.kernels.target_rank import target_rank
 from lasagne_objectives.stable import (
     LogOdds,
     LogProbabilities,
+    RowsOfLogits,
     SigmoidLogits,
     SoftmaxLogits,
     from_logits,
@@ -209,6 +210,7 @@ def categorical_crossentropy(predictions, targets, axis=-1):
         plain=_crossentropy_of_probabilities,
         stable=[
             (SoftmaxLogits(axis), _crossentropy_of_logits),
+            (RowsOfLogits(axis), _crossentropy_of_rows),
             (LogProbabilities(True), _crossentropy_of_log_probabilities),
         ],
         axis=axis,
@@ -218,6 +220,10 @@ def categorical_crossentropy(predictions, targets, axis=-1):
 
 def _crossentropy_of_logits(z, t, axis):
     return softmax_crossentropy(z, t, axis)
+
+
+def _crossentropy_of_rows(z, whole, t, axis):
+    return softmax_crossentropy(z, t, axis, whole)
 
 
 def _crossentropy_of_log_probabilities(log_p, t, axis):
@@ -649,6 +655,7 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
         plain=_in_top,
         stable=[
             (SoftmaxLogits(axis), _in_top),
+            (RowsOfLogits(axis), _in_top_of_rows),
             (SigmoidLogits(), _in_top),
             (LogProbabilities(False), _in_top),
         ],
@@ -659,3 +666,8 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
 def _in_top(scores, t, top_k, axis):
     rank = target_rank(scores, arguments.classes_of(t, scores, axis), axis)
     return T.lt(rank, top_k)
+
+
+def _in_top_of_rows(scores, whole, t, top_k, axis):
+    # Log-probabilities of torn rows are ranked as well.
+    return _in_top(scores, t, top_k, axis)

@@ -130,7 +130,17 @@ def test_kernels_of_finite_logits_agree_with_numpy(dtype, shape, layout):
 
 
 # Classes at axis 1 of these: no data point, one class, pixels that fill tiles or do not, channels alone, more classes than a row needs.
-IMAGES = [(0, 3, 2, 2), (2, 3, 0, 2), (2, 1, 5, 7), (3, 5, 5, 7), (2, 21, 16, 9), (40, 7, 1, 1), (2, 60, 3, 1), (1, 700, 4, 10), (9, 50, 1, 1)]
+IMAGES = [
+    (0, 3, 2, 2),
+    (2, 3, 0, 2),
+    (2, 1, 5, 7),
+    (3, 5, 5, 7),
+    (2, 21, 16, 9),
+    (40, 7, 1, 1),
+    (2, 60, 3, 1),
+    (1, 700, 4, 10),
+    (9, 50, 1, 1),
+]
 
 IMAGE_LAYOUTS = {
     'C': np.ascontiguousarray,

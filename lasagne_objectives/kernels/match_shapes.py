@@ -8,15 +8,15 @@ from lasagne_objectives.kernels.c_kernel import CKernel
 
 def check_fit(targets, predictions, axis):
     """Refuse an array that has neither the shape of the predictions nor that
-    shape without the class axis."""
+    shape without the class axis.
+    """
     expected = list(predictions.shape)
     if targets.ndim < predictions.ndim:
         del expected[axis]
     if list(targets.shape) != expected:
         raise ValueError(
             "targets of shape %s do not fit predictions of shape %s: "
-            "expected %s"
-            % (targets.shape, predictions.shape, tuple(expected))
+            "expected %s" % (targets.shape, predictions.shape, tuple(expected))
         )
 
 

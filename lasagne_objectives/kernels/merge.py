@@ -99,7 +99,8 @@ def _is_its_gradient(client, gradient_op, node):
     return (
         client != 'output'
         and isinstance(client.op, gradient_op)
-        and client.inputs[:2] == node.inputs
+        # All but the third, the gradient with respect to the value
+        and client.inputs[:2] + client.inputs[3:] == node.inputs
         and client.op.axis == node.op.axis
         and not _depends(client.inputs, node.outputs)
     )

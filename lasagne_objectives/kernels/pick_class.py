@@ -2,7 +2,6 @@
 
 import numpy as np
 from theano import gof
-import theano.tensor as T
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows

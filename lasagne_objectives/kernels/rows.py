@@ -169,6 +169,9 @@ class ClassKernel(CKernel):
         results = self.of_rows(
             node, *[self._as_rows(array, inputs[0]) for array in inputs]
         )
+        self._store(results, node, inputs, output_storage)
+
+    def _store(self, results, node, inputs, output_storage):
         for storage, result, variable in zip(
             output_storage, results, node.outputs
         ):
@@ -193,9 +196,7 @@ class ClassKernel(CKernel):
     def infer_shape(self, node, input_shapes):
         shape = tuple(input_shapes[0])
         return [
-            shape
-            if variable.ndim == len(shape)
-            else without(shape, self.axis)
+            shape if variable.ndim == len(shape) else without(shape, self.axis)
             for variable in node.outputs
         ]
 

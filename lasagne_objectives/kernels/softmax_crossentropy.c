@@ -240,12 +240,53 @@ struct lo_softmax_points {
     }
 };
 
+/* The same where the logits are log-probabilities, to be taken as they are:
+ *     loss     = -sum_j t_j z_j
+ *     gradient = -g t
+ */
+template <typename element, typename index>
+struct lo_torn_points {
+    typedef element real;
+    enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
+    enum { only_rows = true };
+    bool dense;
+
+    int second() const { return dense ? (int)TARGETS : -1; }
+    int result() const { return GRADIENT; }
+
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *targets, real *gradient) const
+    {
+        const npy_intp n = points.classes;
+        const npy_intp target = dense ? 0 : (npy_intp)*(const index *)
+                                            at[TARGETS];
+        if (at[LOSS] != NULL) {
+            double dot = dense ? 0 : z[target];
+            for (npy_intp j = 0; dense && j < n; j++)
+                dot += lo_cost(targets[j], z[j]);
+            *(real *)at[LOSS] = (real)-dot;
+        }
+        if (gradient == NULL)
+            return;
+        const real g = *(const real *)at[UPSTREAM];
+        for (npy_intp j = 0; j < n; j++)
+            gradient[j] = dense ? -g * targets[j] : 0;
+        if (!dense)
+            gradient[target] = -g;
+    }
+
+    void tile(const lo_points &, char *const *, int, real *, const real *)
+        const {}
+};
+
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
- * the gradient alone. `inplace` lets the gradient take the place of z. */
+ * the gradient alone. `whole` is NULL where rows are known to be whole.
+ * `inplace` lets the gradient take the place of z. */
 template <typename real, typename index>
 static int softmax_crossentropy(int axis, PyArrayObject *z,
                                 PyArrayObject *targets,
                                 PyArrayObject *upstream,
+                                PyArrayObject *whole,
                                 PyArrayObject **loss,
                                 PyArrayObject **gradient, bool inplace)
 {
@@ -264,6 +305,39 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
     lo_add(&points, kernel::UPSTREAM, upstream, -1);
     lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
     lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
+    if (whole != NULL && !*(const npy_bool *)PyArray_DATA(whole)) {
+        const lo_torn_points<real, index> torn = {dense};
+        return lo_sweep_points(torn, &points);
+    }
     const kernel work = {dense};
+    return lo_sweep_points(work, &points);
+}
+
+/* The gradient of keep_rows (log_softmax.c): as it is where rows are whole. */
+template <typename real>
+static int keep_rows_gradient(int axis, PyArrayObject *logits,
+                              PyArrayObject *gradient, PyArrayObject *whole,
+                              PyArrayObject **result)
+{
+    typedef lo_softmax_points<real, npy_int64> kernel;
+    if (lo_check_shape(logits, gradient, -1, "gradients"))
+        return -1;
+    if (*(const npy_bool *)PyArray_DATA(whole)) {
+        Py_INCREF(gradient);
+        Py_XDECREF(*result);
+        *result = gradient;
+        return 0;
+    }
+    /* That of the cross-entropy, with the incoming gradient as targets, times
+     * minus one. */
+    real minus_one = -1;
+    if (lo_prepare_like(result, logits, false))
+        return -1;
+    lo_points points;
+    lo_begin(&points, logits, axis);
+    lo_add(&points, kernel::TARGETS, gradient, axis);
+    lo_add(&points, kernel::GRADIENT, *result, axis);
+    points.data[kernel::UPSTREAM] = (char *)&minus_one;
+    const kernel work = {true};
     return lo_sweep_points(work, &points);
 }

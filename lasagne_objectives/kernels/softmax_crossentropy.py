@@ -7,8 +7,8 @@ from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
-from lasagne_objectives.kernels.elementwise import product_numpy
-from lasagne_objectives.kernels.pick_class import place_classes
+from lasagne_objectives.kernels.elementwise import product, product_numpy
+from lasagne_objectives.kernels.pick_class import pick_class, place_classes
 
 
 def _log_probabilities(logits):
@@ -39,12 +39,8 @@ def _loss_of_rows(logits, targets):
 
 
 def _gradient_of_rows(logits, targets, gradient):
-    dense = np.asarray(targets, dtype='float64')
-    if targets.ndim == 1:
-        indices = rows.checked_classes(logits, targets)
-        dense = np.zeros(logits.shape)
-        dense[np.arange(len(logits)), indices] = 1
-    mass = np.ascontiguousarray(dense).sum(axis=1, keepdims=True)
+    dense = _dense(logits, targets)
+    mass = dense.sum(axis=1, keepdims=True)
     with np.errstate(all='ignore'):
         slope = mass * np.exp(_log_probabilities(logits)) - dense
         return gradient[:, np.newaxis] * slope
@@ -59,28 +55,95 @@ def _as_targets(targets, logits):
 
 
 class _Kernel(rows.ClassKernel):
-    """What the Ops that call the C function have in common."""
+    """What the Ops that call the C function have in common.
+
+    A last input may say whether rows are whole. If they are not, the logits
+    are log-probabilities of other rows, to be taken as they are: the loss is
+    minus their product with the targets (keep_rows.py).
+    """
 
     c_file = 'softmax_crossentropy.c'
     inplace = False
 
+    #: Inputs without that last one
+    operands = 2
+
     def c_call(self, node, inputs, outputs):
         logits, targets = node.inputs[:2]
         dense = targets.ndim == logits.ndim
-        upstream = inputs[2] if len(inputs) > 2 else 'NULL'
+        whole = inputs[self.operands :] or ['NULL']
+        upstream = inputs[2 : self.operands] or ['NULL']
         loss, gradient = self.c_results(['&' + name for name in outputs])
         return 'softmax_crossentropy<npy_%s, npy_%s>(%s)' % (
             logits.dtype,
             'int64' if dense else targets.dtype,
             ', '.join(
-                [str(self.axis), inputs[0], inputs[1], upstream]
+                [str(self.axis)]
+                + inputs[:2]
+                + upstream
+                + whole
                 + [loss, gradient, 'true' if self.inplace else 'false']
             ),
         )
 
+    def perform(self, node, inputs, output_storage):
+        if all(inputs[self.operands :]):
+            operands = inputs[: self.operands]
+            super().perform(node, operands, output_storage)
+        else:
+            self._perform_torn(node, inputs, output_storage)
+
+    def _perform_torn(self, node, inputs, output_storage):
+        """The same of rows that are not whole."""
+        log_p, targets, *upstream = inputs[: self.operands]
+        operands = [self._as_rows(array, log_p) for array in (log_p, targets)]
+        for operand in inputs[1 : self.operands]:
+            rows.check_fit(operand, log_p, self.axis)
+        dense = _dense(*operands)
+        loss = -product_numpy(dense, operands[0]).sum(axis=1, dtype='float64')
+        results = [loss] if self.c_results(['loss', '0'])[0] == 'loss' else []
+        if upstream:
+            g = self._as_rows(upstream[0], log_p)[:, np.newaxis]
+            results.append(-g * dense)
+        self._store(results, node, inputs, output_storage)
+
+    def is_of_rows(self, node):
+        # A GPU's kernels know no rows that are not whole.
+        return super().is_of_rows(node) and not node.inputs[self.operands :]
+
+    def by_rows(self, node):
+        operands = node.inputs[: self.operands]
+        if len(operands) == len(node.inputs):
+            return super().by_rows(node)
+        return self._by_rows_torn(*operands)
+
     def _by_targets(self, node):
         """Whether there is a gradient with respect to the targets."""
         return [node.inputs[1].dtype in T.float_dtypes]
+
+    def _beside(self, node):
+        """No gradient with respect to whether rows are whole."""
+        return [[False] for _ in node.inputs[self.operands :]]
+
+
+def _dense(logits, targets):
+    """Targets as a matrix in float64."""
+    if targets.ndim == 2:
+        return np.ascontiguousarray(targets, dtype='float64')
+    indices = rows.checked_classes(logits, targets)
+    dense = np.zeros(logits.shape)
+    dense[np.arange(len(logits)), indices] = 1
+    return dense
+
+
+def _known_whole(whole):
+    """The further input of an Op: none where rows are known to be whole."""
+    return [] if whole is None else [T.as_tensor_variable(whole)]
+
+
+def _where_whole(whole, one, other):
+    """One thing where rows are whole, else another."""
+    return one if whole is None else T.switch(whole, one, other)
 
 
 class SoftmaxCrossentropy(_Kernel):
@@ -93,54 +156,62 @@ class SoftmaxCrossentropy(_Kernel):
     def c_results(self, results):
         return results[0], 'NULL'
 
-    def make_node(self, logits, targets):
+    def make_node(self, logits, targets, whole=None):
         logits = rows.as_floats(logits, self.axis)
         return gof.Apply(
             self,
-            [logits, _as_targets(targets, logits)],
+            [logits, _as_targets(targets, logits)] + _known_whole(whole),
             [rows.of_points(logits, self.axis, logits.dtype)],
         )
 
     def of_rows(self, node, logits, targets):
         return [_loss_of_rows(logits, targets)]
 
+    def _by_rows_torn(self, log_p, targets):
+        if targets.ndim < log_p.ndim:
+            return [-pick_class(log_p, targets, self.axis)]
+        targets = rows.match_shapes(targets, log_p, self.axis)
+        return [-product(targets, log_p).sum(axis=self.axis)]
+
     def connection_pattern(self, node):
-        return [[True], self._by_targets(node)]
+        return [[True], self._by_targets(node)] + self._beside(node)
 
     def L_op(self, inputs, outputs, output_gradients):
-        logits, targets = inputs
+        logits, targets, whole = (inputs + [None])[:3]
         (gradient,) = output_gradients
         if targets.ndim < logits.ndim:
             by_targets = DisconnectedType()()
         else:
-            by_targets = rows.with_classes(
-                gradient, self.axis
-            ) * -log_softmax(logits, self.axis)
+            log_p = _where_whole(whole, log_softmax(logits, self.axis), logits)
+            by_targets = rows.with_classes(gradient, self.axis) * -log_p
         return [
             softmax_crossentropy_gradient(
-                logits, targets, gradient, self.axis
+                logits, targets, gradient, self.axis, whole
             ),
             by_targets,
-        ]
+        ] + [DisconnectedType()() for _ in inputs[2:]]
 
     def R_op(self, inputs, eval_points):
-        logits, targets = inputs
-        by_logits, by_targets = eval_points
+        logits, targets, *whole = inputs
+        by_logits, by_targets = eval_points[:2]
         terms = []
         if by_logits is not None:
             ones = rows.ones_of_points(logits, self.axis)
             slope = softmax_crossentropy_gradient(
-                logits, targets, ones, self.axis
+                logits, targets, ones, self.axis, *whole
             )
             terms.append((slope * by_logits).sum(axis=self.axis))
         if targets.ndim == logits.ndim and by_targets is not None:
-            terms.append(self(logits, by_targets))
+            terms.append(self(logits, by_targets, *whole))
         return [sum(terms[1:], terms[0]) if terms else None]
 
 
-def softmax_crossentropy(logits, targets, axis=1):
-    """The cross-entropy of every data point."""
-    return SoftmaxCrossentropy(axis)(logits, targets)
+def softmax_crossentropy(logits, targets, axis=1, whole=None):
+    """The cross-entropy of every data point.
+
+    `whole` is not None where it is a symbolic bool, see keep_rows.py.
+    """
+    return SoftmaxCrossentropy(axis)(logits, targets, whole)
 
 
 class GradientKernel(_Kernel):
@@ -155,6 +226,7 @@ class GradientKernel(_Kernel):
     """
 
     __props__ = ('axis', 'inplace')
+    operands = 3
 
     def __init__(self, axis=1, inplace=False):
         super().__init__(axis)
@@ -162,15 +234,15 @@ class GradientKernel(_Kernel):
         if inplace:
             self.destroy_map = {self.gradient_position: [0]}
 
-    def perform(self, node, inputs, output_storage):
-        super().perform(node, inputs, output_storage)
+    def _store(self, results, node, inputs, output_storage):
+        super()._store(results, node, inputs, output_storage)
         if self.inplace:
             storage = output_storage[self.gradient_position]
             inputs[0][...] = storage[0]
             storage[0] = inputs[0]
 
     def connection_pattern(self, node):
-        return [[True], self._by_targets(node), [True]]
+        return [[True], self._by_targets(node), [True]] + self._beside(node)
 
 
 class SoftmaxCrossentropyGradient(GradientKernel):
@@ -181,30 +253,39 @@ class SoftmaxCrossentropyGradient(GradientKernel):
     def c_results(self, results):
         return 'NULL', results[0]
 
-    def make_node(self, logits, targets, gradient):
+    def make_node(self, logits, targets, gradient, whole=None):
         logits = rows.as_floats(logits, self.axis)
         gradient = rows.as_gradient(gradient, logits)
+        targets = _as_targets(targets, logits)
         return gof.Apply(
             self,
-            [logits, _as_targets(targets, logits), gradient],
+            [logits, targets, gradient] + _known_whole(whole),
             [logits.type()],
         )
 
     def of_rows(self, node, logits, targets, gradient):
         return [_gradient_of_rows(logits, targets, gradient)]
 
-    def _formula(self, logits, targets, gradient):
+    def _by_rows_torn(self, log_p, targets, gradient):
+        if targets.ndim < log_p.ndim:
+            pair = targets, -gradient
+            return [place_classes(log_p, pair, axis=self.axis, strict=True)]
+        targets = rows.match_shapes(targets, log_p, self.axis)
+        return [-rows.with_classes(gradient, self.axis) * targets]
+
+    def _formula(self, logits, targets, gradient, whole=None):
         """The same in Theano's own Ops, to be differentiated again."""
         probabilities = rows.along_axis(T.nnet.softmax, logits, self.axis)
+        mass = 1
         if targets.ndim < logits.ndim:
             ones = rows.ones_of_points(logits, self.axis)
-            slope = probabilities - place_classes(
+            targets = place_classes(
                 logits, (targets, ones), axis=self.axis, strict=True
             )
         else:
             mass = targets.sum(axis=self.axis, keepdims=True)
-            slope = mass * probabilities - targets
-        return rows.with_classes(gradient, self.axis) * slope
+        pull = _where_whole(whole, mass * probabilities, T.zeros_like(logits))
+        return rows.with_classes(gradient, self.axis) * (pull - targets)
 
     def L_op(self, inputs, outputs, output_gradients):
         return pull_back(self._formula, inputs, output_gradients[0])
@@ -213,9 +294,11 @@ class SoftmaxCrossentropyGradient(GradientKernel):
         return [push_forward(self._formula, inputs, eval_points)]
 
 
-def softmax_crossentropy_gradient(logits, targets, gradient, axis=1):
+def softmax_crossentropy_gradient(
+    logits, targets, gradient, axis=1, whole=None
+):
     """The gradient of the cross-entropies with respect to the logits."""
-    return SoftmaxCrossentropyGradient(axis)(logits, targets, gradient)
+    return SoftmaxCrossentropyGradient(axis)(logits, targets, gradient, whole)
 
 
 class SoftmaxCrossentropyWithGradient(GradientKernel):
@@ -229,16 +312,13 @@ class SoftmaxCrossentropyWithGradient(GradientKernel):
     def c_results(self, results):
         return tuple(results)
 
-    def make_node(self, logits, targets, gradient):
-        parts = [
-            softmax_crossentropy(logits, targets, self.axis),
-            softmax_crossentropy_gradient(
-                logits, targets, gradient, self.axis
-            ),
-        ]
-        return gof.Apply(
-            self, parts[1].owner.inputs, [part.type() for part in parts]
+    def make_node(self, logits, targets, gradient, whole=None):
+        gradients = softmax_crossentropy_gradient(
+            logits, targets, gradient, self.axis, whole
         )
+        inputs = gradients.owner.inputs
+        loss = rows.of_points(inputs[0], self.axis, inputs[0].dtype)
+        return gof.Apply(self, inputs, [loss, gradients.type()])
 
     def of_rows(self, node, logits, targets, gradient):
         return [

@@ -74,14 +74,23 @@ class LowerToRows(Optimizer):
         fgraph.attach_feature(toolbox.ReplaceValidate())
 
     def apply(self, fgraph):
-        for node in fgraph.toposort():
-            if isinstance(
-                node.op, rows.ClassKernel
-            ) and not node.op.is_of_rows(node):
+        nodes = self._elsewhere(fgraph)
+        while nodes:
+            for node in nodes:
                 fgraph.replace_all_validate(
                     list(zip(node.outputs, node.op.by_rows(node))),
                     reason='lasagne_objectives',
                 )
+            # A kernel may be lowered to others.
+            nodes = self._elsewhere(fgraph)
+
+    def _elsewhere(self, fgraph):
+        return [
+            node
+            for node in fgraph.toposort()
+            if isinstance(node.op, rows.ClassKernel)
+            and not node.op.is_of_rows(node)
+        ]
 
 
 gpu_seqopt.register(
