@@ -18,7 +18,7 @@ from lasagne_objectives.kernels.elementwise import (
     is_cast_both_ways,
 )
 from lasagne_objectives.kernels.match_shapes import match_shapes
-from lasagne_objectives.kernels.rows import rows_of, same_pattern, without
+from lasagne_objectives.kernels.rows import same_pattern, without
 from lasagne_objectives.kernels.target_rank import NEVER
 from lasagne_objectives.kernels.top_class import top_class
 
@@ -398,29 +398,15 @@ def _class_indices(function, predictions, targets, axis):
     return same_pattern(targets, without(predictions.broadcastable, axis))
 
 
-def target_rows(targets, predictions, axis):
-    """The targets in the layout of ``rows_of(predictions, axis)``.
+def classes_of(targets, predictions, axis):
+    """The class index of every data point, whichever the layout of targets.
 
-    Class indices become a vector, dense targets a matrix.
-    """
-    if predictions.ndim > 2:
-        # Equal numbers of elements are not enough: (3, 4) is not (4, 3).
-        targets = match_shapes(targets, predictions, axis)
-    if targets.ndim == predictions.ndim:
-        return rows_of(targets, axis)
-    return targets if targets.ndim == 1 else targets.flatten()
-
-
-def row_classes(targets, predictions, axis):
-    """The class index of every row, whichever the layout of the targets.
-
-    A dense row stands for the class of its largest entry, the lowest on
+    A dense one stands for the class of its largest entry, the lowest on
     ties; one with NaN for no class, -1.
     """
     if targets.ndim < predictions.ndim:
-        return target_rows(targets, predictions, axis)
-    matched = match_shapes(targets, predictions, axis)
-    return top_class(rows_of(matched, axis))
+        return targets
+    return top_class(match_shapes(targets, predictions, axis), axis)
 
 
 def rank_limit(function, top_k):

@@ -29,7 +29,8 @@ from lasagne_objectives.kernels.elementwise import (
     log1mexp,
     sigmoid_crossentropy,
 )
-from lasagne_objectives.kernels.rows import along_axis, same_pattern
+from lasagne_objectives.kernels.keep_rows import keep_rows
+from lasagne_objectives.kernels.rows import same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
 
@@ -103,16 +104,29 @@ class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
         """The axis that holds the classes of a data point."""
         return self.axis
 
+    @property
+    def hoped(self):
+        """The same, if reshapes keep it whole."""
+        return self.axis
+
     def logits(self):
         return self.scores
 
+    def kept(self, whole):
+        """The logits, or log-probabilities if rows do not stay whole."""
+        return keep_rows(self._base(), whole, self.axis)
+
+    def conditions(self):
+        """What must be true for rows to be whole."""
+        return []
+
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
-        return along_axis(softmax_log_odds, self._base(), self.axis)
+        return softmax_log_odds(self._base(), self.axis)
 
     def log_probabilities(self):
         """The logarithm of what was looked at."""
-        return along_axis(log_softmax, self._base(), self.axis)
+        return log_softmax(self._base(), self.axis)
 
     def _base(self):
         """The logits in a type that rows are computed in."""
@@ -122,13 +136,14 @@ class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
         )
 
 
-class Arranged(namedtuple('Arranged', 'parts arrange whole')):
+class Arranged(namedtuple('Arranged', 'parts arrange whole hoped')):
     """Outputs of nonlinearities moved, joined or chosen from.
 
     parts : what was found in their place
     arrange : a function that does the same with other variables
     whole : the axis that holds the classes of softmaxes; None where a
         data point may not have its classes in one row
+    hoped : the same, if what is known when it is run tells that it does
     """
 
     @property
@@ -142,6 +157,24 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole')):
 
     def logits(self):
         return self._each(lambda part: part.logits())
+
+    def kept(self, whole):
+        """The logits, or log-probabilities if rows do not stay whole."""
+        return self._each(lambda part: part.kept(whole))
+
+    def conditions(self):
+        """What must be true for rows to be whole."""
+        conditions = [one for part in self.parts for one in part.conditions()]
+        if self.whole is None:
+            # Asked of logits, which are computed anyway: lengths.
+            before, after = self.parts[0].logits(), self.logits()
+            conditions.append(
+                T.eq(
+                    before.shape[self.parts[0].hoped],
+                    after.shape[self.hoped],
+                )
+            )
+        return conditions
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -199,7 +232,19 @@ def _arranged(arrangement, parts, pattern):
             for part in arrangement.parts
         )
         whole = None if repeated else whole
-    return Arranged(parts, arrange, whole)
+    hoped = _hoped(arrangement, parts) if whole is None else whole
+    return Arranged(parts, arrange, whole, hoped)
+
+
+def _hoped(arrangement, parts):
+    """Where the classes of a softmax are if its rows turn out to be whole."""
+    hoped = getattr(parts[0], 'hoped', None)
+    if len(parts) > 1 or hoped is None:
+        return None
+    try:
+        return (arrangement.hope or arrangement.follow)(hoped)
+    except moves.Torn:
+        return None
 
 
 # ---------------------------------------------------------------------------

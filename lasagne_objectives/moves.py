@@ -36,7 +36,10 @@ from theano.tensor.type_other import NoneConst, SliceConstant, SliceType
 #:     part
 #: follow : a function that says where the axis of a part is now; it is None
 #:     where nobody knows, and raises `Torn` where some of it is left behind
-Arrangement = namedtuple('Arrangement', 'parts arrange follow')
+#: hope : where not None, a function that says where it is if that axis turns
+#:     out to have its length
+Arrangement = namedtuple('Arrangement', 'parts arrange follow hope')
+Arrangement.__new__.__defaults__ = (None,)
 
 
 class Torn(Exception):
@@ -134,11 +137,16 @@ def _reshape(node):
     def move(variable):
         return variable.reshape(shape, ndim=node.op.ndim)
 
-    return _move(
-        node,
-        move,
-        lambda axis: _axis_after_reshape(source, shape, node.op.ndim, axis),
-    )
+    def follow(axis):
+        return _axis_after_reshape(source, shape, node.op.ndim, axis)
+
+    def hope(axis):
+        # The last axis is whole if the new last one has its length.
+        known = follow(axis)
+        last = node.op.ndim - 1 if axis == source.ndim - 1 else -1
+        return last if known is None and last >= 0 else known
+
+    return _move(node, move, follow)._replace(hope=hope)
 
 
 def _axis_after_reshape(source, shape, ndim, axis):

@@ -65,7 +65,6 @@ from lasagne_objectives.kernels.elementwise import (
     xlogy,
 )
 from lasagne_objectives.kernels.pick_class import pick_class
-from lasagne_objectives.kernels.rows import points_of, rows_of
 from lasagne_objectives.kernels.softmax_crossentropy import (
     softmax_crossentropy,
 )
@@ -73,6 +72,7 @@ from lasagne_objectives.kernels.target_rank import target_rank
 from lasagne_objectives.stable import (
     LogOdds,
     LogProbabilities,
+    RowsOfLogits,
     SigmoidLogits,
     SoftmaxLogits,
     from_logits,
@@ -210,6 +210,7 @@ def categorical_crossentropy(predictions, targets, axis=-1):
         plain=_crossentropy_of_probabilities,
         stable=[
             (SoftmaxLogits(axis), _crossentropy_of_logits),
+            (RowsOfLogits(axis), _crossentropy_of_rows),
             (LogProbabilities(True), _crossentropy_of_log_probabilities),
         ],
         axis=axis,
@@ -218,32 +219,25 @@ def categorical_crossentropy(predictions, targets, axis=-1):
 
 
 def _crossentropy_of_logits(z, t, axis):
-    loss = softmax_crossentropy(
-        rows_of(z, axis), arguments.target_rows(t, z, axis)
-    )
-    return points_of(loss, z, axis)
+    return softmax_crossentropy(z, t, axis)
+
+
+def _crossentropy_of_rows(z, whole, t, axis):
+    return softmax_crossentropy(z, t, axis, whole)
 
 
 def _crossentropy_of_log_probabilities(log_p, t, axis):
     if t.ndim == log_p.ndim:
         t = arguments.match_shapes(t, log_p, axis)
         return -product(t, log_p).sum(axis=axis)
-    return -_of_target(log_p, t, axis)
+    return -pick_class(log_p, t, axis)
 
 
 def _crossentropy_of_probabilities(p, t, axis):
     if t.ndim == p.ndim:
         t = arguments.match_shapes(t, p, axis)
         return -xlogy(t, p).sum(axis=axis)
-    return -T.log(_of_target(p, t, axis))
-
-
-def _of_target(values, t, axis):
-    """The values at the class indices `t`."""
-    picked = pick_class(
-        rows_of(values, axis), arguments.target_rows(t, values, axis)
-    )
-    return points_of(picked, values, axis)
+    return -T.log(pick_class(p, t, axis))
 
 
 def squared_error(a, b):
@@ -434,21 +428,17 @@ def multiclass_hinge_loss(predictions, targets, delta=1, axis=-1):
 def _margins(p, t, axis):
     """By how much the best wrong class beats the target's."""
     if t.ndim < p.ndim:
-        margins = class_margin(
-            rows_of(p, axis), arguments.target_rows(t, p, axis)
-        )
-    else:
-        classes = arguments.row_classes(t, p, axis)
-        none = T.lt(classes, 0)
-        # NaN where there is no class, as the root of -1: to NanGuardMode a
-        # constant NaN is a mistake, also where nothing reads it. Not
-        # T.maximum: Theano's C code for it does not compile for OpenCL.
-        margins = T.switch(
-            none,
-            T.sqrt(T.switch(none, -1.0, 1.0).astype(p.dtype)),
-            class_margin(rows_of(p, axis), T.switch(none, 0, classes)),
-        )
-    return points_of(margins, p, axis)
+        return class_margin(p, t, axis)
+    classes = arguments.classes_of(t, p, axis)
+    none = T.lt(classes, 0)
+    # NaN where there is no class, as the root of -1: to NanGuardMode a
+    # constant NaN is a mistake, also where nothing reads it. Not
+    # T.maximum: Theano's C code for it does not compile for OpenCL.
+    return T.switch(
+        none,
+        T.sqrt(T.switch(none, -1.0, 1.0).astype(p.dtype)),
+        class_margin(p, T.switch(none, 0, classes), axis),
+    )
 
 
 def huber_loss(predictions, targets, delta=1):
@@ -665,6 +655,7 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
         plain=_in_top,
         stable=[
             (SoftmaxLogits(axis), _in_top),
+            (RowsOfLogits(axis), _in_top_of_rows),
             (SigmoidLogits(), _in_top),
             (LogProbabilities(False), _in_top),
         ],
@@ -673,7 +664,10 @@ def categorical_accuracy(predictions, targets, top_k=1, axis=-1):
 
 
 def _in_top(scores, t, top_k, axis):
-    rank = target_rank(
-        rows_of(scores, axis), arguments.row_classes(t, scores, axis)
-    )
-    return points_of(T.lt(rank, top_k), scores, axis)
+    rank = target_rank(scores, arguments.classes_of(t, scores, axis), axis)
+    return T.lt(rank, top_k)
+
+
+def _in_top_of_rows(scores, whole, t, top_k, axis):
+    # Log-probabilities of torn rows are ranked as well.
+    return _in_top(scores, t, top_k, axis)

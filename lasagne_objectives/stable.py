@@ -9,6 +9,7 @@ still are made of its logits, and becomes the formula of the one or of the
 other. Without an optimizer it decides when its thunk is made.
 """
 
+import functools
 from collections import namedtuple
 
 import numpy as np
@@ -73,6 +74,27 @@ class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
         return along_axis(T.nnet.softmax, logits_, self.axis)
 
 
+class RowsOfLogits(_OwnKind, namedtuple('RowsOfLogits', 'axis')):
+    """The input of a softmax that reshapes may have torn.
+
+    Together with whether its rows are whole, which may be known no sooner
+    than when it is run; where they are not, log-probabilities.
+    """
+
+    def find(self, predictions):
+        found = logits.find(predictions)
+        if getattr(found, 'hoped', None) != self.axis:
+            return None
+        conditions = found.conditions() or [T.constant(np.array(True))]
+        whole = functools.reduce(T.and_, conditions)
+        return [found.kept(whole), whole]
+
+    def predictions(self, kept, whole):
+        return T.switch(
+            whole, along_axis(T.nnet.softmax, kept, self.axis), T.exp(kept)
+        )
+
+
 class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
     """The input of a sigmoid, to be ranked: it serves no derivative."""
 
@@ -103,13 +125,16 @@ class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', 'of_all')):
 # Pairs of formulas
 
 
-class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options')):
+class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options found')):
     """A loss of logits and the same loss of predictions.
 
     stable, plain : functions of a module
         Called with the logits or the predictions, further operands, and the
         options by keyword.
     options : tuple of (name, value) pairs
+    found : int
+        How many variables the logits are: themselves, and what only their
+        formula takes beside them.
     """
 
     def unread(self, count):
@@ -120,6 +145,7 @@ class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options')):
         return self.stable(logits_, *operands, **dict(self.options))
 
     def from_predictions(self, predictions, logits_, *operands):
+        operands = operands[self.found - 1 :]
         return self.plain(predictions, *operands, **dict(self.options))
 
 
@@ -130,6 +156,10 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     result. Position 0 means the logits; in the formula of the predictions
     these count as what the predictions were made of.
     """
+
+    @property
+    def found(self):
+        return self.formulas.found
 
     def unread(self, count):
         return self.formulas.unread(count - 1)
@@ -144,10 +174,10 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
         gradients = pull_back(self.formulas.from_predictions, inputs, gradient)
         if self.position > 0:
             return gradients[self.position + 1]
-        (through_predictions,) = pull_back(
-            self.link.predictions, operands[:1], gradients[0]
+        through_predictions = pull_back(
+            self.link.predictions, operands[: self.found], gradients[0]
         )
-        return through_predictions + gradients[1]
+        return through_predictions[0] + gradients[1]
 
 
 class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
@@ -157,6 +187,10 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
     positions in `moving`, counted with the predictions as 0 and the logits
     as 1.
     """
+
+    @property
+    def found(self):
+        return self.formulas.found
 
     def unread(self, count):
         # A gradient of 0 would meet, on the way back through what the
@@ -228,7 +262,7 @@ class FromLogits(gof.Op):
             return logits.is_input(predictions) and logits.same(
                 predictions, twin
             )
-        return logits.same(found, logits_)
+        return logits.same(_as_list(found)[0], logits_)
 
     def _is_derivative(self):
         """Whether the formula of the predictions reads the logits too.
@@ -252,7 +286,9 @@ class FromLogits(gof.Op):
             found = self.link.find(node.inputs[0])
             if found is not None:
                 formula = self.formulas.from_logits
-                inputs = [found] + node.inputs[3:]
+                inputs = (
+                    _as_list(found) + node.inputs[2 + self.formulas.found :]
+                )
         # Logits may be of a wider type than the predictions.
         (result,) = node.outputs
         value = cast_both_ways(formula(*inputs), result.dtype)
@@ -364,6 +400,11 @@ class FromLogits(gof.Op):
         return op(*(inputs + [points[position] for position in moving]))
 
 
+def _as_list(found):
+    """The variables that a link has found."""
+    return found if isinstance(found, list) else [found]
+
+
 class FlatIn(gof.Op):
     """A result as it is, with gradients of 0 for variables beside it.
 
@@ -428,9 +469,12 @@ def from_logits(predictions, *operands, plain, stable, **options):
     for link, formula in stable:
         found = link.find(predictions)
         if found is not None:
-            op = FromLogits(link, Formulas(formula, plain, options))
+            found = _as_list(found)
+            formulas = Formulas(formula, plain, options, len(found))
             twin = logits.twin(predictions)
-            loss = op(predictions, twin, found, *operands)
+            loss = FromLogits(link, formulas)(
+                predictions, twin, *found, *operands
+            )
             return _flat_in(logits.passed_over(predictions), loss)
     return plain(predictions, *operands, **dict(options))
 

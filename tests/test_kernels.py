@@ -16,6 +16,7 @@ from lasagne_objectives.kernels import (
     c_kernel,
     class_margin,
     elementwise,
+    match_shapes,
     merge,
     pick_class,
     softmax_crossentropy,
@@ -75,6 +76,15 @@ def row_kernels(z, indices, soft, gradient):
     ]
 
 
+# Of these, those of finite logits: what infinite ones make of log-odds is another matter.
+def finite_kernels(z, soft):
+    return [
+        softmax_crossentropy.log_softmax(z),
+        softmax_log_odds.softmax_log_odds(z),
+        softmax_log_odds.softmax_log_odds_gradient(z, soft),
+    ]
+
+
 @functools.lru_cache(maxsize=None)
 def row_function(dtype, mode):
     inputs = [T.matrix(dtype=dtype), T.lvector(), T.matrix(dtype=dtype), T.vector(dtype=dtype)]
@@ -103,6 +113,95 @@ def test_row_kernels_agree_with_numpy(dtype, shape, layout):
         assert_agree(got, expected, dtype)
 
 
+@functools.lru_cache(maxsize=None)
+def finite_function(dtype, mode):
+    inputs = [T.matrix(dtype=dtype), T.matrix(dtype=dtype)]
+    return theano.function(inputs, finite_kernels(*inputs), mode=mode)
+
+
+@pytest.mark.parametrize('layout', ['C', 'Fortran', 'every other column'])
+@pytest.mark.parametrize('shape', SHAPES, ids=str)
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_kernels_of_finite_logits_agree_with_numpy(dtype, shape, layout):
+    z, _, soft, _ = data(shape, dtype)
+    z, soft = [LAYOUTS[layout](np.where(np.isfinite(z), array, 0).astype(dtype)) for array in (z, soft)]
+    for got, expected in zip(finite_function(dtype, COMPILED)(z, soft), finite_function(dtype, PYTHON)(z, soft)):
+        assert_agree(got, expected, dtype)
+
+
+# Classes at axis 1 of these: no data point, one class, pixels that fill tiles or do not, channels alone, more classes than a row needs.
+IMAGES = [
+    (0, 3, 2, 2),
+    (2, 3, 0, 2),
+    (2, 1, 5, 7),
+    (3, 5, 5, 7),
+    (2, 21, 16, 9),
+    (40, 7, 1, 1),
+    (2, 60, 3, 1),
+    (1, 700, 4, 10),
+    (9, 50, 1, 1),
+]
+
+IMAGE_LAYOUTS = {
+    'C': np.ascontiguousarray,
+    'Fortran': np.asfortranarray,
+    'channels last': lambda a: np.ascontiguousarray(np.moveaxis(a, 1, -1)).transpose(0, 3, 1, 2),
+    'backwards': lambda a: np.ascontiguousarray(a[:, ::-1, ::-1])[:, ::-1, ::-1],
+    'a part of the pixels': lambda a: np.repeat(a, 2, axis=3)[..., ::2],
+    'rows upside down': lambda a: np.ascontiguousarray(a.transpose(1, 3, 2, 0)).transpose(3, 0, 2, 1),
+}
+
+
+def image_kernels(z, indices, soft, gradient):
+    """Every C function once, at the class axis 1 of images."""
+    return [
+        softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, indices, gradient)[0],
+        softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, indices, gradient)[1],
+        softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, soft, gradient)[0],
+        softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, soft, gradient)[1],
+        class_margin.class_margin(z, indices),
+        target_rank.target_rank(z, indices),
+        top_class.top_class(z),
+        pick_class.pick_class(z, indices),
+        pick_class.place_classes(z, (indices, gradient), (0 * indices, gradient)),
+    ] + finite_kernels(z, soft)
+
+
+@functools.lru_cache(maxsize=None)
+def image_function(mode):
+    inputs = [T.ftensor4(), T.ltensor3(), T.ftensor4(), T.ftensor3()]
+    return theano.function(inputs, image_kernels(*inputs), mode=mode)
+
+
+@pytest.mark.parametrize('layout', IMAGE_LAYOUTS)
+@pytest.mark.parametrize('shape', IMAGES, ids=str)
+def test_kernels_along_any_axis(shape, layout):
+    rng = np.random.RandomState(3)
+    points = shape[:1] + shape[2:]
+    arrange = IMAGE_LAYOUTS[layout]
+    z, soft = [arrange((rng.randn(*shape) * scale).astype('float32')) for scale in (9, 1)]
+    indices, gradient = rng.randint(0, shape[1], points), rng.randn(*points).astype('float32')
+    got, expected = [image_function(mode)(z, indices, soft, gradient) for mode in (COMPILED, PYTHON)]
+    for one, other in zip(got, expected):
+        assert_agree(one, other, 'float32')
+    # The gradient lies in memory as the logits do.
+    if z.size and layout in ('C', 'Fortran', 'channels last'):
+        assert np.compress(np.array(shape) > 1, got[1].strides).tolist() == np.compress(np.array(shape) > 1, z.strides).tolist()
+
+
+def test_an_axis_is_where_its_rows_are():
+    """The NumPy forms that C is compared with, beside those of a matrix."""
+    rng = np.random.RandomState(4)
+    z, soft = rng.randn(2, 3, 5, 4).astype('float32'), rng.rand(2, 3, 5, 4).astype('float32')
+    indices, gradient = rng.randint(0, 3, (2, 5, 4)), rng.randn(2, 5, 4).astype('float32')
+    images = image_function(PYTHON)(z, indices, soft, gradient)
+    rows = [np.moveaxis(array, 1, -1).reshape(-1, 3) for array in (z, soft)]
+    inputs = [T.fmatrix(), T.lvector(), T.fmatrix(), T.fvector()]
+    of_rows = theano.function(inputs, image_kernels(*inputs), mode=PYTHON)(rows[0], indices.ravel(), rows[1], gradient.ravel())
+    for image, row in zip(images, of_rows):
+        np.testing.assert_array_equal(image.ravel() if image.ndim == 3 else np.moveaxis(image, 1, -1).reshape(-1, 3), row)
+
+
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
 @pytest.mark.parametrize(
     'shape, indices, soft, gradient',
@@ -121,7 +220,7 @@ def test_row_kernels_refuse_shapes_that_differ(shape, indices, soft, gradient, m
     [
         (softmax_crossentropy.log_softmax, T.fvector()),
         (softmax_crossentropy.log_softmax, T.imatrix()),
-        (softmax_log_odds.softmax_log_odds, T.ftensor3()),
+        (functools.partial(softmax_log_odds.softmax_log_odds, axis=3), T.ftensor3()),
         (functools.partial(target_rank.target_rank, T.fmatrix()), T.fvector()),
         (functools.partial(target_rank.target_rank, T.fmatrix()), T.imatrix()),
     ],
@@ -268,14 +367,14 @@ def test_gradients_in_the_place_of_logits_are_the_same(merged, targets, classes,
     gradient = kept(logits, y)[0]
     np.testing.assert_array_equal(logits, x)
     np.testing.assert_array_equal(inplace(logits, y)[0], gradient)
-    # Only what is contiguous is overwritten.
-    np.testing.assert_array_equal(logits, gradient if logits.flags.c_contiguous else x)
+    # Only what has no gaps is overwritten.
+    np.testing.assert_array_equal(logits, gradient if layout in ('C', 'Fortran') else x)
 
 
 def test_gradients_in_the_place_of_logits_in_numpy():
     z, i, g = T.fmatrix(), T.ivector(), T.fvector()
     x, indices, _, gradient = data((7, 5), 'float32')
-    kernels = [softmax_crossentropy.SoftmaxCrossentropyGradient(inplace) for inplace in (True, False)]
+    kernels = [softmax_crossentropy.SoftmaxCrossentropyGradient(inplace=inplace) for inplace in (True, False)]
     got = [
         theano.function([theano.In(z, mutable=True, borrow=True), i, g], kernel(z, i, g), mode=PYTHON, accept_inplace=True)(
             x.copy(), indices.astype('int32'), gradient
@@ -361,12 +460,15 @@ def differentiable_kernels(indices):
     ones = np.ones(4)
     return {
         'cross-entropy of indices': lambda z: softmax_crossentropy.softmax_crossentropy(z, indices),
-        'cross-entropy of dense': softmax_crossentropy.softmax_crossentropy,
+        'cross-entropy of dense': lambda z, t: softmax_crossentropy.softmax_crossentropy(z, t),
+        'cross-entropy along axis 0': lambda z, t: softmax_crossentropy.softmax_crossentropy(z, t, 0),
         'its gradient, indices': lambda z, g: softmax_crossentropy.softmax_crossentropy_gradient(z, indices, g[:, 0]),
         'its gradient, dense': lambda z, t: softmax_crossentropy.softmax_crossentropy_gradient(z, t, ones),
-        'log softmax': softmax_crossentropy.log_softmax,
-        'log-odds': softmax_log_odds.softmax_log_odds,
-        'gradient of log-odds': softmax_log_odds.softmax_log_odds_gradient,
+        'log softmax': lambda z: softmax_crossentropy.log_softmax(z),
+        'log-odds': lambda z: softmax_log_odds.softmax_log_odds(z),
+        'log-odds along axis 0': lambda z: softmax_log_odds.softmax_log_odds(z, 0),
+        'gradient of log-odds': lambda z, g: softmax_log_odds.softmax_log_odds_gradient(z, g),
+        'gradient of log-odds along axis 0': lambda z, g: softmax_log_odds.softmax_log_odds_gradient(z, g, 0),
         'margin': lambda z: class_margin.class_margin(z, indices),
         'pick': lambda z: pick_class.pick_class(z, indices),
         'pick or zero': lambda z: pick_class.pick_class_or_zero(z, indices - 1),
@@ -392,14 +494,14 @@ KERNELS = differentiable_kernels(INDICES)
 def points(name):
     """Inside the domains of all kernels, away from their kinks."""
     rng = np.random.RandomState(5)
-    count = (
-        KERNELS[name].__code__.co_argcount
-        if hasattr(KERNELS[name], '__code__')
-        else getattr(
-            getattr(KERNELS[name], 'scalar_op', None), 'nin', 2 if name in ('cross-entropy of dense', 'gradient of log-odds') else 1
-        )
-    )
+    kernel = KERNELS[name]
+    count = kernel.scalar_op.nin if isinstance(kernel, T.elemwise.Elemwise) else kernel.__code__.co_argcount
     return [rng.uniform(0.1, 0.9, (4, 3)) for _ in range(count)]
+
+
+def points_of(name):
+    """How many data points a kernel takes a matrix of 4 x 3 for."""
+    return 3 if 'axis 0' in name else 4
 
 
 @pytest.mark.parametrize('name', KERNELS)
@@ -411,7 +513,7 @@ def test_derivatives(name):
 def test_second_derivatives(name):
     def gradient(*inputs):
         result = KERNELS[name](*inputs)
-        weights = np.random.RandomState(7).rand(*((4, 3) if result.ndim == 2 else (4,)))
+        weights = np.random.RandomState(7).rand(*((4, 3) if result.ndim == 2 else (points_of(name),)))
         gradients = theano.grad((result * weights).sum(), list(inputs), disconnected_inputs='ignore')
         return sum(g.sum(axis=1) * (k + 1) for k, g in enumerate(gradients))
 
@@ -425,7 +527,7 @@ def test_directional_derivatives(name):
     inputs = [T.dmatrix() for _ in values]
     directions = [np.random.RandomState(9 + k).rand(4, 3) for k in range(len(values))]
     result = KERNELS[name](*inputs)
-    weights = np.random.RandomState(10).rand(*((4, 3) if result.ndim == 2 else (4,)))
+    weights = np.random.RandomState(10).rand(*((4, 3) if result.ndim == 2 else (points_of(name),)))
     forward = (T.Rop(result, inputs, [T.constant(d) for d in directions]) * weights).sum()
     backward = sum((g * d).sum() for g, d in zip(theano.grad((result * weights).sum(), inputs, disconnected_inputs='ignore'), directions))
     got, expected = theano.function(inputs, [forward, backward], mode=PYTHON)(*values)
@@ -474,7 +576,7 @@ z, w = rng.randn(700, 130).astype('float32') * 9, rng.rand(700, 130).astype('flo
 t, b = rng.randint(0, 130, 700), rng.randint(0, 2, (700, 130))
 Z, W, I, B = T.fmatrix(), T.fmatrix(), T.lvector(), T.lmatrix()
 losses = [lo.categorical_crossentropy(T.nnet.softmax(Z), I), lo.binary_crossentropy(T.nnet.sigmoid(Z), B),
-          lo.multiclass_hinge_loss(Z, I)]
+          lo.multiclass_hinge_loss(Z, I), lo.multiclass_hinge_loss(Z.T, I, axis=0)]
 outputs = [lo.categorical_accuracy(Z, I, top_k=5)]
 for loss in losses:
     outputs += [loss.sum(), theano.grad(loss.sum(), Z)]
@@ -644,13 +746,13 @@ def test_c_code_is_written_for_every_kernel():
     """Also where a compiled module is at hand already and Theano would not ask for it."""
     z, i, t, g = T.fmatrix(), T.lvector(), T.fmatrix(), T.fvector()
     nodes = [v.owner for v in row_kernels(z, i, t, g)]
-    nodes.append(softmax_crossentropy.softmax_crossentropy_with_gradient(z, i, g)[0].owner)
+    nodes += [v.owner for v in finite_kernels(z, t)]
+    nodes.append(softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, i, g)[0].owner)
+    nodes.append(match_shapes.match_shapes(i, z, 1).owner)
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)
     for node in nodes:
-        if isinstance(node.op, top_class.TopClass):
-            continue  # NumPy's is fast enough
         names = [['%s%d' % (kind, k) for k in range(len(variables))] for kind, variables in (('in', node.inputs), ('out', node.outputs))]
         code = node.op.c_code(node, 'name', names[0], names[1], dict(fail='FAIL'))
         assert 'FAIL' in code and all(name in code for name in names[1])

@@ -28,7 +28,7 @@ def _read(name):
         return file.read()
 
 
-_COMMON = _read('simd.h')
+_COMMON = _read('simd.h') + _read('points.h')
 
 # Run when a compiled module is loaded: where to look for forks.
 _FIND_FORKED = (
@@ -110,9 +110,3 @@ class CKernel(gof.Op):
         # changes with every edit, and with nothing else.
         text = self.c_support_code() + _FIND_FORKED
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)
-
-
-def real_and_index(values, indices):
-    """Template arguments for a matrix and the class indices of its rows."""
-    index = 'npy_int64' if indices.ndim == 2 else 'npy_' + indices.dtype
-    return '<npy_%s, %s>' % (values.dtype, index)

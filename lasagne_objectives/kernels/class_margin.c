@@ -1,4 +1,4 @@
-/* By how much the best wrong class of every row beats the right one. */
+/* By how much the best wrong class of every data point beats the right one. */
 
 /* The largest of z[from:to] and of `largest`, and whether one is NaN. */
 template <typename real>
@@ -20,29 +20,31 @@ LO_INLINE void lo_largest(const real *z, npy_intp from, npy_intp to,
 enum { LO_SEARCHED = 128 };
 
 template <typename element, typename index>
-struct lo_margin_rows {
+struct lo_margin_points {
     typedef element real;
-    PyArrayObject *values, *indices;
-    real *margin;
-    npy_int64 *rival;
+    enum { VALUES, INDICES, MARGIN, RIVAL };
 
-    void few(npy_intp row, int rows) const
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+
+    void tile(const lo_points &points, char *const *at, int count,
+              const real *z, const real *) const
     {
-        const npy_intp classes = PyArray_DIM(values, 1);
-        real z[LO_FEW * LO_ROWS], best[LO_ROWS];
-        int target[LO_ROWS] = {0}, which[LO_ROWS], nan[LO_ROWS] = {0};
-        lo_load_tile(values, row, rows, z);
-        for (int i = 0; i < rows; i++)
-            target[i] = lo_class<index>(indices, row + i);
-        for (int i = 0; i < LO_ROWS; i++) {
+        const npy_intp n = points.classes;
+        real best[LO_LANES];
+        int target[LO_LANES], which[LO_LANES], nan[LO_LANES] = {0};
+        lo_load_points<index>(points, at, INDICES, count, target);
+        for (int i = 0; i < LO_LANES; i++) {
             best[i] = -INFINITY;
             /* The lowest of others that are all -inf, if there is one. */
-            which[i] = classes < 2 ? -1 : target[i] == 0;
+            which[i] = n < 2 ? -1 : target[i] == 0;
         }
-        for (int j = 0; j < classes; j++) {
-            const real *column = z + j * LO_ROWS;
+        for (int j = 0; j < n; j++) {
+            const real *column = z + (npy_intp)j * LO_LANES;
             #pragma omp simd
-            for (int i = 0; i < LO_ROWS; i++) {
+            for (int i = 0; i < LO_LANES; i++) {
                 const int wrong = j != target[i];
                 const int better = wrong & (column[i] > best[i]);
                 best[i] = better ? column[i] : best[i];
@@ -50,20 +52,20 @@ struct lo_margin_rows {
                 nan[i] |= wrong & (column[i] != column[i]);
             }
         }
-        for (int i = 0; i < rows; i++) {
-            margin[row + i] = best[i] - z[target[i] * LO_ROWS + i];
-            rival[row + i] = which[i];
-        }
-        for (int i = 0; i < rows; i++)
+        for (int i = 0; i < count; i++)
             if (nan[i])
-                blame_nan(z + i, LO_ROWS, target[i], row + i);
+                blame_nan(points, at, z + i, LO_LANES, target[i], i);
+            else
+                write(points, at, i,
+                      best[i] - z[(npy_intp)target[i] * LO_LANES + i],
+                      which[i]);
     }
 
-    void many(npy_intp row, real *scratch) const
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *, real *) const
     {
-        const npy_intp classes = PyArray_DIM(values, 1);
-        const npy_intp target = lo_class<index>(indices, row);
-        const real *z = lo_row(values, row, scratch);
+        const npy_intp classes = points.classes;
+        const npy_intp target = (npy_intp)*(const index *)at[INDICES];
         real best = -INFINITY;
         npy_intp j = 0;
         int nan = 0;
@@ -83,38 +85,47 @@ struct lo_margin_rows {
             }
         }
         if (nan) {
-            blame_nan(z, 1, target, row);
+            blame_nan(points, at, z, 1, target, 0);
             return;
         }
         while (z[j] != best || j == target)
             j++;
-        margin[row] = best - z[target];
-        rival[row] = j;
+        write(points, at, 0, best - z[target], j);
     }
 
     /* The first wrong class that is NaN is the rival. */
-    void blame_nan(const real *z, npy_intp step, npy_intp target,
-                   npy_intp row) const
+    static void blame_nan(const lo_points &points, char *const *at,
+                          const real *z, npy_intp step, npy_intp target,
+                          int i)
     {
         npy_intp j = 0;
         while (z[j * step] == z[j * step] || j == target)
             j++;
-        margin[row] = NAN;
-        rival[row] = j;
+        write(points, at, i, NAN, j);
+    }
+
+    static void write(const lo_points &points, char *const *at, int i,
+                      real margin, npy_int64 rival)
+    {
+        lo_point<real>(points, at, MARGIN, i) = margin;
+        lo_point<npy_int64>(points, at, RIVAL, i) = rival;
     }
 };
 
 template <typename real, typename index>
-static int class_margin(PyArrayObject *values, PyArrayObject *indices,
-                        PyArrayObject **margins, PyArrayObject **rivals)
+static int class_margin(int axis, PyArrayObject *values,
+                        PyArrayObject *indices, PyArrayObject **margins,
+                        PyArrayObject **rivals)
 {
-    const npy_intp *shape = PyArray_DIMS(values);
-    if (lo_check_classes<index>(values, indices) ||
-        lo_prepare(margins, 1, shape, lo_type<real>::number) ||
-        lo_prepare(rivals, 1, shape, NPY_INT64))
+    typedef lo_margin_points<real, index> kernel;
+    if (lo_check_classes<index>(values, axis, indices) ||
+        lo_prepare_points(margins, values, axis, lo_type<real>::number) ||
+        lo_prepare_points(rivals, values, axis, NPY_INT64))
         return -1;
-    const lo_margin_rows<real, index> work = {
-        values, indices, (real *)PyArray_DATA(*margins),
-        (npy_int64 *)PyArray_DATA(*rivals)};
-    return lo_sweep_rows(work, shape[0], shape[1]);
+    lo_points points;
+    lo_begin(&points, values, axis);
+    lo_add(&points, kernel::INDICES, indices, -1);
+    lo_add(&points, kernel::MARGIN, *margins, -1);
+    lo_add(&points, kernel::RIVAL, *rivals, -1);
+    return lo_sweep_points(kernel(), &points);
 }

@@ -1,44 +1,37 @@
-"""By how much the best wrong class of every row beats the right one."""
+"""By how much the best wrong class of a data point beats the right one."""
 
 import numpy as np
 from theano import gof
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
-from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 from lasagne_objectives.kernels.pick_class import (
     pick_class_or_zero,
     place_classes,
 )
 
 
-class ClassMargin(CKernel):
+class ClassMargin(rows.ClassKernel):
     """``max_{j != t_i} p_ij - p_i,t_i`` and the rival class that attains it.
 
     The lowest of tied rivals is named. With a single class there is no
-    rival: the margin is -inf, the rival -1. A row with NaN has margin NaN.
+    rival: the margin is -inf, the rival -1. With NaN the margin is NaN.
     """
 
     c_file = 'class_margin.c'
 
-    def c_call(self, node, inputs, outputs):
-        return 'class_margin%s(%s, %s, &%s, &%s)' % (
-            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs)
-        )
-
     def make_node(self, values, indices):
-        values = rows.as_matrix(values)
+        values = rows.as_floats(values, self.axis)
         return gof.Apply(
             self,
-            [values, rows.as_classes(indices)],
+            [values, rows.as_classes(indices, values)],
             [
-                rows.vector_per_row(values, values.dtype),
-                rows.vector_per_row(values, 'int64'),
+                rows.of_points(values, self.axis, values.dtype),
+                rows.of_points(values, self.axis, 'int64'),
             ],
         )
 
-    def perform(self, node, inputs, output_storage):
-        values, indices = inputs
+    def of_rows(self, node, values, indices):
         classes = rows.checked_classes(values, indices)
         points = np.arange(len(values))
         others = values.copy()
@@ -53,11 +46,7 @@ class ClassMargin(CKernel):
             best = np.full(len(values), -np.inf, dtype=values.dtype)
         with np.errstate(invalid='ignore'):
             margin = best - values[points, classes]
-        output_storage[0][0] = margin.astype(values.dtype)
-        output_storage[1][0] = rival.astype('int64')
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1], input_shapes[0][:1]]
+        return [margin, rival]
 
     def connection_pattern(self, node):
         return [[True, False], [False, False]]
@@ -68,7 +57,10 @@ class ClassMargin(CKernel):
         gradient = output_gradients[0]
         return [
             place_classes(
-                values, (outputs[1], gradient), (indices, -gradient)
+                values,
+                (outputs[1], gradient),
+                (indices, -gradient),
+                axis=self.axis,
             ),
             DisconnectedType()(),
         ]
@@ -78,12 +70,12 @@ class ClassMargin(CKernel):
             return [None, None]
         _, rival = self(*inputs)
         return [
-            pick_class_or_zero(eval_points[0], rival)
-            - pick_class_or_zero(eval_points[0], inputs[1]),
+            pick_class_or_zero(eval_points[0], rival, self.axis)
+            - pick_class_or_zero(eval_points[0], inputs[1], self.axis),
             None,
         ]
 
 
-def class_margin(values, indices):
-    """``max_{j != t} p_j - p_t`` of every row."""
-    return ClassMargin()(values, indices)[0]
+def class_margin(values, indices, axis=1):
+    """``max_{j != t} p_j - p_t`` of every data point."""
+    return ClassMargin(axis)(values, indices)[0]

@@ -3,8 +3,24 @@
 from theano import gof
 from theano.gradient import DisconnectedType
 
+from lasagne_objectives.kernels.c_kernel import CKernel
 
-class MatchShapes(gof.Op):
+
+def check_fit(targets, predictions, axis):
+    """Refuse an array that has neither the shape of the predictions nor that
+    shape without the class axis.
+    """
+    expected = list(predictions.shape)
+    if targets.ndim < predictions.ndim:
+        del expected[axis]
+    if list(targets.shape) != expected:
+        raise ValueError(
+            "targets of shape %s do not fit predictions of shape %s: "
+            "expected %s" % (targets.shape, predictions.shape, tuple(expected))
+        )
+
+
+class MatchShapes(CKernel):
     """Pass targets through if their shape fits that of the predictions.
 
     Targets of equal rank must have the shape of the predictions, targets of
@@ -12,6 +28,7 @@ class MatchShapes(gof.Op):
     """
 
     __props__ = ('axis',)
+    c_file = 'match_shapes.c'
     view_map = {0: [0]}
     # Only shapes are read: any type of data will do.
     _f16_ok = True
@@ -24,16 +41,13 @@ class MatchShapes(gof.Op):
 
     def perform(self, node, inputs, output_storage):
         targets, predictions = inputs
-        expected = list(predictions.shape)
-        if targets.ndim < predictions.ndim:
-            del expected[self.axis]
-        if list(targets.shape) != expected:
-            raise ValueError(
-                "targets of shape %s do not fit predictions of shape %s: "
-                "expected %s"
-                % (targets.shape, predictions.shape, tuple(expected))
-            )
+        check_fit(targets, predictions, self.axis)
         output_storage[0][0] = targets
+
+    def c_call(self, node, inputs, outputs):
+        return 'match_shapes(%d, %s, %s, &%s)' % (
+            (self.axis,) + tuple(inputs) + tuple(outputs)
+        )
 
     def infer_shape(self, node, input_shapes):
         return [input_shapes[0]]

@@ -18,7 +18,7 @@ from lasagne_objectives.kernels.softmax_crossentropy import (
     GradientKernel,
     SoftmaxCrossentropy,
     SoftmaxCrossentropyGradient,
-    softmax_crossentropy_with_gradient,
+    SoftmaxCrossentropyWithGradient,
 )
 from lasagne_objectives.kernels.sweep import Sweep, composite
 from lasagne_objectives.kernels.target_rank import TargetRank
@@ -38,7 +38,7 @@ class MergeSweeps(gof.Optimizer):
             fgraph,
             SoftmaxCrossentropy,
             SoftmaxCrossentropyGradient,
-            softmax_crossentropy_with_gradient,
+            lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
         _merge_elementwise(fgraph)
 
@@ -57,7 +57,8 @@ def gradient_inplace(node):
     """Let the gradient take the place of logits that nothing reads later."""
     if not isinstance(node.op, GradientKernel) or node.op.inplace:
         return False
-    return type(node.op)(inplace=True)(*node.inputs, return_list=True)
+    inplace = type(node.op)(node.op.axis, inplace=True)
+    return inplace(*node.inputs, return_list=True)
 
 
 # Where Theano has its own. It has other readers of the logits run first, or
@@ -82,7 +83,10 @@ def _depends(variables, on):
 
 
 def merge_softmax(fgraph, value_op, gradient_op, both):
-    """Replace pairs of Ops of two classes, on equal inputs, by one Op."""
+    """Replace pairs of Ops of two classes, on equal inputs, by one Op.
+
+    `both` makes it of the first of the two.
+    """
     for node in fgraph.toposort():
         if isinstance(node.op, value_op):
             for client, _ in node.inputs[0].clients:
@@ -95,13 +99,15 @@ def _is_its_gradient(client, gradient_op, node):
     return (
         client != 'output'
         and isinstance(client.op, gradient_op)
-        and client.inputs[:2] == node.inputs
+        # All but the third, the gradient with respect to the value
+        and client.inputs[:2] + client.inputs[3:] == node.inputs
+        and client.op.axis == node.op.axis
         and not _depends(client.inputs, node.outputs)
     )
 
 
 def _merge_pair(fgraph, node, gradient, both):
-    merged = both(*gradient.inputs)
+    merged = both(node.op)(*gradient.inputs)
     fgraph.replace_all_validate(
         list(zip(node.outputs + gradient.outputs, merged)),
         reason='lasagne_objectives',

@@ -1,60 +1,49 @@
-"""Read one class of every row, and its adjoint: write some of every row."""
+"""Read one class of every data point, and its adjoint: write some classes."""
 
 import numpy as np
 from theano import gof
-import theano.tensor as T
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
-from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 
 
-class PickClass(CKernel):
-    """``values[i, indices[i]]`` for every row ``i``.
+class PickClass(rows.ClassKernel):
+    """The value at the class that an index names, for every data point.
 
     Parameters
     ----------
+    axis : int
     strict : bool
         Whether an index that names no class is an error; else it reads 0.
     """
 
-    __props__ = ('strict',)
+    __props__ = ('axis', 'strict')
     c_file = 'pick_class.c'
 
-    def __init__(self, strict=True):
+    def __init__(self, axis=1, strict=True):
+        super().__init__(axis)
         self.strict = strict
 
     def c_call(self, node, inputs, outputs):
-        return 'pick_class%s(%s, %s, %s, &%s)' % (
-            real_and_index(*node.inputs),
-            inputs[0],
-            inputs[1],
-            'true' if self.strict else 'false',
-            outputs[0],
-        )
+        strict = 'true' if self.strict else 'false'
+        return super().c_call(node, inputs + [strict], outputs)
 
     def make_node(self, values, indices):
-        values = rows.as_matrix(values)
+        values = rows.as_floats(values, self.axis)
         return gof.Apply(
             self,
-            [values, rows.as_classes(indices)],
-            [rows.vector_per_row(values, values.dtype)],
+            [values, rows.as_classes(indices, values)],
+            [rows.of_points(values, self.axis, values.dtype)],
         )
 
-    def perform(self, node, inputs, output_storage):
-        values, indices = inputs
+    def of_rows(self, node, values, indices):
         if self.strict:
             classes = rows.checked_classes(values, indices)
-            picked = values[np.arange(len(values)), classes]
-        else:
-            rows.check_length(values, indices)
-            picked = np.zeros(len(values), dtype=values.dtype)
-            valid = (0 <= indices) & (indices < values.shape[1])
-            picked[valid] = values[valid, indices[valid]]
-        output_storage[0][0] = picked
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+            return [values[np.arange(len(values)), classes]]
+        picked = np.zeros(len(values), dtype=values.dtype)
+        valid = (0 <= indices) & (indices < values.shape[1])
+        picked[valid] = values[valid, indices[valid]]
+        return [picked]
 
     def connection_pattern(self, node):
         return [[True], [False]]
@@ -63,7 +52,12 @@ class PickClass(CKernel):
         values, indices = inputs
         (gradient,) = output_gradients
         return [
-            place_classes(values, (indices, gradient), strict=self.strict),
+            place_classes(
+                values,
+                (indices, gradient),
+                axis=self.axis,
+                strict=self.strict,
+            ),
             DisconnectedType()(),
         ]
 
@@ -73,76 +67,74 @@ class PickClass(CKernel):
         return [self(eval_points[0], inputs[1])]
 
 
-pick_class = PickClass()
-pick_class_or_zero = PickClass(strict=False)
+def pick_class(values, indices, axis=1):
+    """The value at the class of every data point."""
+    return PickClass(axis)(values, indices)
 
 
-class PlaceClasses(CKernel):
-    """Zeros of the shape of a matrix, with some values added to each row.
+def pick_class_or_zero(values, indices, axis=1):
+    """The same, and 0 where an index names no class."""
+    return PickClass(axis, strict=False)(values, indices)
 
-    Inputs are the matrix (only its shape is read), then pairs of a vector of
-    class indices and a vector of values.
+
+class PlaceClasses(rows.ClassKernel):
+    """Zeros of the shape of a tensor, with values added to some classes.
+
+    Inputs are the tensor (only its shape is read), then pairs of class
+    indices and values, one of each for every data point.
 
     Parameters
     ----------
+    axis : int
     strict : bool
         Whether an index that names no class is an error; else it adds
         nothing. What reads classes strictly is differentiated strictly:
         of ``log(exp(z)[i])`` the gradient reads no class any more.
     """
 
-    __props__ = ('strict',)
+    __props__ = ('axis', 'strict')
     c_file = 'pick_class.c'
 
-    def __init__(self, strict=False):
+    def __init__(self, axis=1, strict=False):
+        super().__init__(axis)
         self.strict = strict
 
     def c_call(self, node, inputs, outputs):
-        return 'place_classes<npy_%s>(%s, addends, &%s)' % (
-            node.outputs[0].dtype,
-            inputs[0],
-            outputs[0],
-        )
-
-    def c_code(self, node, name, inputs, outputs, sub):
-        check = (
-            'lo_check_classes<npy_%s>'
-            if self.strict
-            else 'lo_check_length%.0s'
-        )
-        addends = [
-            '{%s, %s, %s, lo_class<npy_%s>}'
-            % (indices, values, check % variable.dtype, variable.dtype)
-            for indices, values, variable in zip(
-                inputs[1::2], inputs[2::2], node.inputs[1::2]
+        # One pair after the other, the first into zeros.
+        return ' || '.join(
+            'place_classes<npy_%s, npy_%s>(%s)'
+            % (
+                node.inputs[0].dtype,
+                node.inputs[position].dtype,
+                ', '.join(
+                    [str(self.axis), inputs[0]]
+                    + inputs[position : position + 2]
+                    + ['true' if self.strict else 'false']
+                    + ['true' if position == 1 else 'false']
+                    + ['&' + outputs[0]]
+                ),
             )
-        ]
-        return '{ const lo_addend addends[] = {%s}; %s }' % (
-            ', '.join(addends + ['{NULL, NULL, NULL, NULL}']),
-            super().c_code(node, name, inputs, outputs, sub),
+            for position in range(1, len(inputs), 2)
         )
 
     def make_node(self, like, *pairs):
-        like = rows.as_matrix(like)
+        like = rows.as_floats(like, self.axis)
         operands = [like]
         for indices, values in zip(pairs[::2], pairs[1::2]):
             operands += [
-                rows.as_classes(indices),
-                T.cast(T.as_tensor_variable(values), like.dtype),
+                rows.as_classes(indices, like),
+                rows.as_gradient(values, like),
             ]
         return gof.Apply(self, operands, [like.type()])
 
-    def perform(self, node, inputs, output_storage):
-        result = np.zeros_like(inputs[0])
-        for indices, values in zip(inputs[1::2], inputs[2::2]):
+    def of_rows(self, node, like, *pairs):
+        result = np.zeros_like(like)
+        for indices, values in zip(pairs[::2], pairs[1::2]):
             if self.strict:
                 rows.checked_classes(result, indices)
             valid = (0 <= indices) & (indices < result.shape[1])
             result[valid, indices[valid].astype('int64')] += values[valid]
-        output_storage[0][0] = result
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+        return [result]
 
     def connection_pattern(self, node):
         return [[False]] + [
@@ -155,7 +147,7 @@ class PlaceClasses(CKernel):
         for indices in inputs[1::2]:
             result += [
                 DisconnectedType()(),
-                pick_class_or_zero(gradient, indices),
+                pick_class_or_zero(gradient, indices, self.axis),
             ]
         return result
 
@@ -167,8 +159,8 @@ class PlaceClasses(CKernel):
         return [self(inputs[0], *pairs) if pairs else None]
 
 
-def place_classes(like, *pairs, strict=False):
+def place_classes(like, *pairs, axis=1, strict=False):
     """Zeros shaped `like`, with values at the classes that `pairs` name."""
-    return PlaceClasses(strict)(
+    return PlaceClasses(axis, strict)(
         like, *[operand for pair in pairs for operand in pair]
     )

@@ -1,5 +1,5 @@
 /* What the C kernels share: elementary functions that the compiler can
- * vectorise, threads, and the checks of class indices.
+ * vectorise, threads, and results.
  *
  * Calls of expf() do not vectorise; inline polynomials do. Nothing here needs
  * (or tolerates) -ffast-math: NaN and infinities are part of the formulas.
@@ -127,6 +127,15 @@ LO_INLINE real log1p_of_fraction(real e)
     return log_of_large(w) + (e - (w - 1)) / w;
 }
 
+/* Sums run in the type of the numbers over so many of them, then in double (in
+ * double: so many apart): as fast, and as good for 50 000 classes as for 10. */
+enum { LO_BLOCK = 256 };
+
+LO_INLINE npy_intp lo_block_end(npy_intp from, npy_intp to)
+{
+    return from + LO_BLOCK < to ? from + LO_BLOCK : to;
+}
+
 /* Threads ---------------------------------------------------------------- */
 
 /* Set by Python in a forked child. The OpenMP threads of the parent do not
@@ -145,151 +154,7 @@ static inline int lo_threads(npy_intp elements)
 #endif
 }
 
-/* Class indices ---------------------------------------------------------- */
-
-/* Refuse a number of indices that is not that of the rows. */
-static inline int lo_check_length(PyArrayObject *values,
-                                  PyArrayObject *indices)
-{
-    if (PyArray_DIM(indices, 0) == PyArray_DIM(values, 0))
-        return 0;
-    PyErr_Format(PyExc_ValueError,
-                 "got %lld class indices for %lld data points",
-                 (long long)PyArray_DIM(indices, 0),
-                 (long long)PyArray_DIM(values, 0));
-    return -1;
-}
-
-template <typename element>
-LO_INLINE element lo_value(PyArrayObject *vector, npy_intp row)
-{
-    return *(const element *)((const char *)PyArray_DATA(vector)
-                              + row * PyArray_STRIDE(vector, 0));
-}
-
-template <typename index>
-LO_INLINE npy_int64 lo_class(PyArrayObject *indices, npy_intp row)
-{
-    return (npy_int64)lo_value<index>(indices, row);
-}
-
-/* Refuse indices that name no class. */
-template <typename index>
-static int lo_check_classes(PyArrayObject *values, PyArrayObject *indices)
-{
-    const npy_intp n = PyArray_DIM(indices, 0);
-    const npy_intp classes = PyArray_DIM(values, 1);
-    if (lo_check_length(values, indices))
-        return -1;
-    if (n == 0)
-        return 0;
-    /* In their own type: uint64 reaches beyond what int64 can say. */
-    index least = lo_value<index>(indices, 0), most = least;
-    for (npy_intp i = 1; i < n; i++) {
-        const index j = lo_value<index>(indices, i);
-        least = j < least ? j : least;
-        most = j > most ? j : most;
-    }
-    if (least >= 0 && (npy_uint64)most < (npy_uint64)classes)
-        return 0;
-    const bool is_signed = (index)-1 < 0;
-    PyErr_Format(PyExc_IndexError,
-                 is_signed
-                 ? "class index out of range: the smallest is %lld, the "
-                   "largest is %lld, the number of classes is %lld"
-                 : "class index out of range: the smallest is %llu, the "
-                   "largest is %llu, the number of classes is %lld",
-                 (long long)least, (long long)most, (long long)classes);
-    return -1;
-}
-
-/* Rows and results -------------------------------------------------------- */
-
-/* A contiguous view of a row: itself, or a copy in `scratch`. */
-template <typename real>
-LO_INLINE const real *lo_row(PyArrayObject *matrix, npy_intp row,
-                             real *scratch)
-{
-    const char *from = (const char *)PyArray_DATA(matrix)
-                       + row * PyArray_STRIDE(matrix, 0);
-    const npy_intp step = PyArray_STRIDE(matrix, 1);
-    const npy_intp n = PyArray_DIM(matrix, 1);
-    if (step == (npy_intp)sizeof(real) || n < 2)
-        return (const real *)from;
-    for (npy_intp j = 0; j < n; j++)
-        scratch[j] = *(const real *)(from + j * step);
-    return scratch;
-}
-
-/* Few classes: a block of rows is turned over, so that the vector units work
- * on one class of many rows instead of on the few classes of one. */
-enum { LO_ROWS = 16, LO_FEW = 48 };
-
-template <typename real>
-LO_INLINE void lo_load_tile(PyArrayObject *matrix, npy_intp row, int rows,
-                            real *tile)
-{
-    const npy_intp n = PyArray_DIM(matrix, 1);
-    const npy_intp across = PyArray_STRIDE(matrix, 1);
-    const npy_intp down = PyArray_STRIDE(matrix, 0);
-    const char *from = (const char *)PyArray_DATA(matrix) + row * down;
-    if (rows == LO_ROWS) {
-        /* By eights, whose addresses fit into the registers. */
-        for (int first = 0; first < LO_ROWS; first += 8)
-            for (npy_intp j = 0; j < n; j++)
-                for (int i = first; i < first + 8; i++)
-                    tile[j * LO_ROWS + i] = *(const real *)(
-                        from + i * down + j * across);
-        return;
-    }
-    /* A block that is not full repeats its last row. */
-    for (npy_intp j = 0; j < n; j++)
-        for (int i = 0; i < LO_ROWS; i++)
-            tile[j * LO_ROWS + i] = *(const real *)(
-                from + (i < rows ? i : rows - 1) * down + j * across);
-}
-
-/* Have all rows worked on, by threads and without the GIL. `work` has the
- * type `real` and
- *
- *     few(row, rows)       for a block of up to LO_ROWS rows of few classes,
- *     many(row, scratch)   for one row, with memory for two. */
-template <typename kernel>
-static int lo_sweep_rows(const kernel &work, npy_intp rows, npy_intp classes)
-{
-    typedef typename kernel::real real;
-    const int threads = lo_threads(rows * classes);
-    bool out_of_memory = false;
-
-    NPY_BEGIN_ALLOW_THREADS
-    if (classes <= LO_FEW) {
-        const npy_intp blocks = (rows + LO_ROWS - 1) / LO_ROWS;
-        #pragma omp parallel for num_threads(threads) schedule(static)
-        for (npy_intp block = 0; block < blocks; block++) {
-            const npy_intp row = block * LO_ROWS;
-            work.few(row, rows - row < LO_ROWS ? rows - row : LO_ROWS);
-        }
-    } else {
-        #pragma omp parallel num_threads(threads)
-        {
-            real *scratch = (real *)malloc(2 * classes * sizeof(real));
-            if (scratch == NULL)
-                out_of_memory = true;
-            #pragma omp for schedule(static)
-            for (npy_intp row = 0; row < rows; row++)
-                if (scratch != NULL)
-                    work.many(row, scratch);
-            free(scratch);
-        }
-    }
-    NPY_END_ALLOW_THREADS
-
-    if (out_of_memory) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    return 0;
-}
+/* Results ----------------------------------------------------------------- */
 
 /* Make `*result` a contiguous array of a shape, or keep it if it is one. */
 static int lo_prepare(PyArrayObject **result, int ndim, const npy_intp *shape,

@@ -1,10 +1,10 @@
-/* Softmax cross-entropy of rows: value, gradient, or both in one sweep.
+/* Softmax cross-entropy: value, gradient, or both in one sweep.
  *
- * For a row of logits z with largest entry m, u = z - m and S = sum exp(u),
+ * For a data point of logits z with largest entry m, u = z - m and S = sum exp(u),
  *     loss     = mass log(S) - sum_j t_j u_j      (mass = sum_j t_j)
  *     gradient = g (mass exp(u) / S - t)
- * Targets t are a class index (one entry of 1) or dense. A row is read once
- * from memory: it stays in the cache from its maximum to its gradient.
+ * Targets t are a class index (one entry of 1) or dense. A data point is read
+ * once from memory: it stays in the cache from its maximum to its gradient.
  */
 
 /* z - m, where equal infinities differ by 0. */
@@ -21,9 +21,8 @@ LO_INLINE real lo_cost(real t, real u)
     return t == 0 ? 0 : t * u;
 }
 
-/* Sums run in the row's type over so many elements, then in double: as fast,
- * and as good for 50 000 classes as for 10. */
-enum { LO_BLOCK = 256 };
+/* In a tile, classes follow one another in a sum: fewer of them. */
+enum { LO_TILE_BLOCK = 32 };
 
 /* One row of many classes. `dense` is NULL for a class index; `gradient` and
  * `loss` are NULL where not wanted. */
@@ -42,7 +41,7 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
         dot = lo_shift(z[target], m);
     }
     for (npy_intp from = 0; from < n; from += LO_BLOCK) {
-        const npy_intp to = from + LO_BLOCK < n ? from + LO_BLOCK : n;
+        const npy_intp to = lo_block_end(from, n);
         if (dense != NULL) {
             real part_of_mass = 0, part_of_dot = 0;
             #pragma omp simd reduction(+:part_of_mass,part_of_dot)
@@ -86,165 +85,259 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     }
 }
 
-/* A block of rows of few classes. */
-template <typename real, typename index>
-LO_INLINE void lo_narrow_rows(PyArrayObject *z, PyArrayObject *targets,
-                              PyArrayObject *upstream, npy_intp row, int rows,
-                              real *losses, real *gradient)
+/* Add the parts of sums of a tile to the sums, and begin anew. */
+template <typename real>
+LO_INLINE void lo_flush(real *part, double *sum)
 {
-    const npy_intp n = PyArray_DIM(z, 1);
-    const bool dense = PyArray_NDIM(targets) == 2;
-    real logits[LO_FEW * LO_ROWS], dense_targets[LO_FEW * LO_ROWS];
-    real m[LO_ROWS], sum[LO_ROWS], mass[LO_ROWS], dot[LO_ROWS], g[LO_ROWS];
-    lo_load_tile(z, row, rows, logits);
-    for (int i = 0; i < LO_ROWS; i++) {
-        m[i] = -INFINITY;
-        sum[i] = 0;
-        mass[i] = 1;
-        dot[i] = 0;
-        g[i] = upstream == NULL || i >= rows ? 0
-            : lo_value<real>(upstream, row + i);
+    #pragma omp simd
+    for (int i = 0; i < LO_LANES; i++) {
+        sum[i] += part[i];
+        part[i] = 0;
     }
-    for (npy_intp j = 0; j < n; j++) {
-        const real *column = logits + j * LO_ROWS;
-        #pragma omp simd
-        for (int i = 0; i < LO_ROWS; i++)
-            m[i] = column[i] > m[i] ? column[i] : m[i];
+}
+
+/* For lo_sweep_points: what is NULL is not given, or not wanted. */
+template <typename element, typename index>
+struct lo_softmax_points {
+    typedef element real;
+    enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
+    bool dense;
+
+    enum { only_rows = false };
+
+    int second() const { return dense ? (int)TARGETS : -1; }
+    int result() const { return GRADIENT; }
+
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *targets, real *gradient) const
+    {
+        lo_wide_row<real>(
+            z, points.classes, targets,
+            dense ? 0 : (npy_int64)*(const index *)at[TARGETS],
+            at[UPSTREAM] == NULL ? 0 : *(const real *)at[UPSTREAM],
+            (real *)at[LOSS], gradient);
     }
-    if (dense) {
-        lo_load_tile(targets, row, rows, dense_targets);
-        for (int i = 0; i < LO_ROWS; i++)
-            mass[i] = 0;
+
+    void tile(const lo_points &points, char *const *at, int count,
+              real *logits, const real *targets) const
+    {
+        const npy_intp n = points.classes;
+        int target[LO_LANES];
+        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
+        for (int i = 0; i < LO_LANES; i++)
+            m[i] = -INFINITY;
         for (npy_intp j = 0; j < n; j++) {
-            const real *column = logits + j * LO_ROWS;
-            const real *t = dense_targets + j * LO_ROWS;
+            const real *column = logits + j * LO_LANES;
             #pragma omp simd
-            for (int i = 0; i < LO_ROWS; i++) {
-                mass[i] += t[i];
-                dot[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
+            for (int i = 0; i < LO_LANES; i++)
+                m[i] = column[i] > m[i] ? column[i] : m[i];
+        }
+        if (dense)
+            weigh(n, logits, m, targets, mass, dot);
+        else {
+            lo_load_points<index>(points, at, TARGETS, count, target);
+            pick(n, logits, m, target, mass, dot);
+        }
+        exponentiate(n, logits, m, sum);
+        if (at[LOSS] != NULL) {
+            real loss[LO_LANES];
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
+            lo_store_points(points, at, LOSS, count, loss);
+        }
+        if (at[GRADIENT] == NULL)
+            return;
+        real g[LO_LANES];
+        lo_load_points<real>(points, at, UPSTREAM, count, g);
+        slope(n, logits, targets, target, mass, sum, g);
+    }
+
+    /* Of class indices, what weigh() says of dense ones. All classes are looked
+     * at, as reading a number here and there takes longer. */
+    static void pick(npy_intp n, const real *logits, const real *m,
+                     const int *target, real *mass, real *dot)
+    {
+        for (int i = 0; i < LO_LANES; i++) {
+            mass[i] = 1;
+            dot[i] = 0;
+        }
+        for (int j = 0; j < n; j++) {
+            const real *column = logits + (npy_intp)j * LO_LANES;
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                dot[i] = j == target[i] ? lo_shift(column[i], m[i]) : dot[i];
+        }
+    }
+
+    /* The mass of dense targets, and sum_j t_j u_j. */
+    static void weigh(npy_intp n, const real *logits, const real *m,
+                      const real *targets, real *mass, real *dot)
+    {
+        double masses[LO_LANES] = {0}, dots[LO_LANES] = {0};
+        real part_of_mass[LO_LANES] = {0}, part_of_dot[LO_LANES] = {0};
+        for (npy_intp j = 0; j < n; j++) {
+            const real *column = logits + j * LO_LANES;
+            const real *t = targets + j * LO_LANES;
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++) {
+                part_of_mass[i] += t[i];
+                part_of_dot[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
+            }
+            if (j % LO_TILE_BLOCK == LO_TILE_BLOCK - 1 || j == n - 1) {
+                lo_flush(part_of_mass, masses);
+                lo_flush(part_of_dot, dots);
             }
         }
-    } else {
-        for (int i = 0; i < rows; i++)
-            dot[i] = lo_shift(
-                logits[lo_class<index>(targets, row + i) * LO_ROWS + i],
-                m[i]);
-    }
-    for (npy_intp j = 0; j < n; j++) {
-        real *column = logits + j * LO_ROWS;
-        #pragma omp simd
-        for (int i = 0; i < LO_ROWS; i++) {
-            column[i] = exp_of_negative(lo_shift(column[i], m[i]));
-            sum[i] += column[i];
+        for (int i = 0; i < LO_LANES; i++) {
+            mass[i] = (real)masses[i];
+            dot[i] = (real)dots[i];
         }
     }
-    if (losses != NULL) {
-        real loss[LO_ROWS];
-        #pragma omp simd
-        for (int i = 0; i < LO_ROWS; i++)
-            loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
-        memcpy(losses + row, loss, rows * sizeof(real));
-    }
-    if (gradient == NULL)
-        return;
-    #pragma omp simd
-    for (int i = 0; i < LO_ROWS; i++)
-        sum[i] = g[i] * (mass[i] / sum[i]);
-    for (npy_intp j = 0; j < n; j++) {
-        real *column = logits + j * LO_ROWS;
-        const real *t = dense_targets + j * LO_ROWS;
-        if (dense) {
+
+    /* exp(u) in the place of the logits, and its sum. */
+    static void exponentiate(npy_intp n, real *logits, const real *m,
+                             real *sum)
+    {
+        double sums[LO_LANES] = {0};
+        real part[LO_LANES] = {0};
+        for (npy_intp j = 0; j < n; j++) {
+            real *column = logits + j * LO_LANES;
             #pragma omp simd
-            for (int i = 0; i < LO_ROWS; i++)
-                column[i] = column[i] * sum[i] - g[i] * t[i];
-        } else {
-            #pragma omp simd
-            for (int i = 0; i < LO_ROWS; i++)
-                column[i] *= sum[i];
+            for (int i = 0; i < LO_LANES; i++) {
+                column[i] = exp_of_negative(lo_shift(column[i], m[i]));
+                part[i] += column[i];
+            }
+            if (j % LO_TILE_BLOCK == LO_TILE_BLOCK - 1 || j == n - 1)
+                lo_flush(part, sums);
         }
-    }
-    real *out = gradient + row * n;
-    for (int i = 0; i < rows; i++)
-        for (npy_intp j = 0; j < n; j++)
-            out[i * n + j] = logits[j * LO_ROWS + i];
-    if (!dense)
-        for (int i = 0; i < rows; i++)
-            out[i * n + lo_class<index>(targets, row + i)] -= g[i];
-}
-
-template <typename real>
-static int lo_check_dense(PyArrayObject *z, PyArrayObject *targets)
-{
-    if (PyArray_DIM(z, 0) == PyArray_DIM(targets, 0) &&
-        PyArray_DIM(z, 1) == PyArray_DIM(targets, 1))
-        return 0;
-    PyErr_Format(PyExc_ValueError,
-                 "targets of shape (%lld, %lld) do not fit predictions of "
-                 "shape (%lld, %lld): they must be equal",
-                 (long long)PyArray_DIM(targets, 0),
-                 (long long)PyArray_DIM(targets, 1),
-                 (long long)PyArray_DIM(z, 0), (long long)PyArray_DIM(z, 1));
-    return -1;
-}
-
-/* For lo_sweep_rows: what is NULL is not given, or not wanted. */
-template <typename element, typename index>
-struct lo_softmax_rows {
-    typedef element real;
-    PyArrayObject *z, *targets, *upstream;
-    real *losses, *slopes;
-
-    void few(npy_intp row, int rows) const
-    {
-        lo_narrow_rows<real, index>(z, targets, upstream, row, rows, losses,
-                                    slopes);
+        for (int i = 0; i < LO_LANES; i++)
+            sum[i] = (real)sums[i];
     }
 
-    void many(npy_intp row, real *scratch) const
+    /* The gradient in the place of exp(u). */
+    void slope(npy_intp n, real *tile, const real *targets, const int *target,
+               const real *mass, const real *sum, const real *g) const
     {
-        const npy_intp classes = PyArray_DIM(z, 1);
-        const bool dense = PyArray_NDIM(targets) == 2;
-        lo_wide_row<real>(
-            lo_row(z, row, scratch), classes,
-            dense ? lo_row(targets, row, scratch + classes)
-                  : (const real *)NULL,
-            dense ? 0 : lo_class<index>(targets, row),
-            upstream == NULL ? 0 : lo_value<real>(upstream, row),
-            losses ? losses + row : NULL,
-            slopes ? slopes + row * classes : NULL);
+        real scale[LO_LANES];
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            scale[i] = g[i] * (mass[i] / sum[i]);
+        for (int j = 0; j < n; j++) {
+            real *column = tile + (npy_intp)j * LO_LANES;
+            const real *t = targets + (npy_intp)j * LO_LANES;
+            if (dense) {
+                #pragma omp simd
+                for (int i = 0; i < LO_LANES; i++)
+                    column[i] = column[i] * scale[i] - g[i] * t[i];
+            } else {
+                #pragma omp simd
+                for (int i = 0; i < LO_LANES; i++)
+                    column[i] = column[i] * scale[i]
+                                - (j == target[i] ? g[i] : 0);
+            }
+        }
     }
 };
 
+/* The same where the logits are log-probabilities, to be taken as they are:
+ *     loss     = -sum_j t_j z_j
+ *     gradient = -g t
+ */
+template <typename element, typename index>
+struct lo_torn_points {
+    typedef element real;
+    enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
+    enum { only_rows = true };
+    bool dense;
+
+    int second() const { return dense ? (int)TARGETS : -1; }
+    int result() const { return GRADIENT; }
+
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *targets, real *gradient) const
+    {
+        const npy_intp n = points.classes;
+        const npy_intp target = dense ? 0 : (npy_intp)*(const index *)
+                                            at[TARGETS];
+        if (at[LOSS] != NULL) {
+            double dot = dense ? 0 : z[target];
+            for (npy_intp j = 0; dense && j < n; j++)
+                dot += lo_cost(targets[j], z[j]);
+            *(real *)at[LOSS] = (real)-dot;
+        }
+        if (gradient == NULL)
+            return;
+        const real g = *(const real *)at[UPSTREAM];
+        for (npy_intp j = 0; j < n; j++)
+            gradient[j] = dense ? -g * targets[j] : 0;
+        if (!dense)
+            gradient[target] = -g;
+    }
+
+    void tile(const lo_points &, char *const *, int, real *, const real *)
+        const {}
+};
+
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
- * the gradient alone. `inplace` lets the gradient take the place of z. */
+ * the gradient alone. `whole` is NULL where rows are known to be whole.
+ * `inplace` lets the gradient take the place of z. */
 template <typename real, typename index>
-static int softmax_crossentropy(PyArrayObject *z, PyArrayObject *targets,
+static int softmax_crossentropy(int axis, PyArrayObject *z,
+                                PyArrayObject *targets,
                                 PyArrayObject *upstream,
+                                PyArrayObject *whole,
                                 PyArrayObject **loss,
                                 PyArrayObject **gradient, bool inplace)
 {
-    const npy_intp *shape = PyArray_DIMS(z);
-    if (PyArray_NDIM(targets) == 2 ? lo_check_dense<real>(z, targets)
-                                   : lo_check_classes<index>(z, targets))
+    typedef lo_softmax_points<real, index> kernel;
+    const bool dense = PyArray_NDIM(targets) == PyArray_NDIM(z);
+    if (dense ? lo_check_shape(z, targets, -1, "targets")
+              : lo_check_classes<index>(z, axis, targets))
         return -1;
-    if (upstream != NULL && PyArray_DIM(upstream, 0) != shape[0]) {
-        PyErr_Format(PyExc_ValueError,
-                     "got %lld gradients for %lld data points",
-                     (long long)PyArray_DIM(upstream, 0),
-                     (long long)shape[0]);
+    if ((upstream && lo_check_shape(z, upstream, axis, "gradients")) ||
+        (loss && lo_prepare_points(loss, z, axis, lo_type<real>::number)) ||
+        (gradient && lo_prepare_like(gradient, z, inplace)))
         return -1;
+    lo_points points;
+    lo_begin(&points, z, axis);
+    lo_add(&points, kernel::TARGETS, targets, dense ? axis : -1);
+    lo_add(&points, kernel::UPSTREAM, upstream, -1);
+    lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
+    lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
+    if (whole != NULL && !*(const npy_bool *)PyArray_DATA(whole)) {
+        const lo_torn_points<real, index> torn = {dense};
+        return lo_sweep_points(torn, &points);
     }
-    if (loss && lo_prepare(loss, 1, shape, lo_type<real>::number))
+    const kernel work = {dense};
+    return lo_sweep_points(work, &points);
+}
+
+/* The gradient of keep_rows (log_softmax.c): as it is where rows are whole. */
+template <typename real>
+static int keep_rows_gradient(int axis, PyArrayObject *logits,
+                              PyArrayObject *gradient, PyArrayObject *whole,
+                              PyArrayObject **result)
+{
+    typedef lo_softmax_points<real, npy_int64> kernel;
+    if (lo_check_shape(logits, gradient, -1, "gradients"))
         return -1;
-    if (inplace && PyArray_IS_C_CONTIGUOUS(z)) {
-        Py_INCREF(z);
-        Py_XDECREF(*gradient);
-        *gradient = z;
-    } else if (gradient &&
-               lo_prepare(gradient, 2, shape, lo_type<real>::number))
+    if (*(const npy_bool *)PyArray_DATA(whole)) {
+        Py_INCREF(gradient);
+        Py_XDECREF(*result);
+        *result = gradient;
+        return 0;
+    }
+    /* That of the cross-entropy, with the incoming gradient as targets, times
+     * minus one. */
+    real minus_one = -1;
+    if (lo_prepare_like(result, logits, false))
         return -1;
-    const lo_softmax_rows<real, index> work = {
-        z, targets, upstream, loss ? (real *)PyArray_DATA(*loss) : NULL,
-        gradient ? (real *)PyArray_DATA(*gradient) : NULL};
-    return lo_sweep_rows(work, shape[0], shape[1]);
+    lo_points points;
+    lo_begin(&points, logits, axis);
+    lo_add(&points, kernel::TARGETS, gradient, axis);
+    lo_add(&points, kernel::GRADIENT, *result, axis);
+    points.data[kernel::UPSTREAM] = (char *)&minus_one;
+    const kernel work = {true};
+    return lo_sweep_points(work, &points);
 }

@@ -39,73 +39,90 @@ def _without_one(logits):
     return shift, exponentials, rest, largest, below
 
 
-class SoftmaxLogOdds(gof.Op):
-    """``log(p / (1 - p))`` for every ``p`` of ``softmax(z)``, row by row.
+class SoftmaxLogOdds(rows.ClassKernel):
+    """``log(p / (1 - p))`` for every ``p`` of ``softmax(z)``.
 
     That is ``z_j - log sum_{k != j} exp(z_k)``. A single class is certain:
     its log-odds are +inf.
     """
 
-    __props__ = ()
+    c_file = 'softmax_log_odds.c'
+
+    def c_call(self, node, inputs, outputs):
+        return 'softmax_log_odds<npy_%s, lo_log_odds>(%d, %s, NULL, &%s)' % (
+            (node.inputs[0].dtype, self.axis) + tuple(inputs + outputs)
+        )
 
     def make_node(self, logits):
-        logits = rows.as_matrix(logits)
+        logits = rows.as_floats(logits, self.axis)
         return gof.Apply(self, [logits], [logits.type()])
 
-    def perform(self, node, inputs, output_storage):
-        (logits,) = inputs
+    def of_rows(self, node, logits):
         wide = logits.astype('float64')
         if wide.size:
             with np.errstate(all='ignore'):
                 shift, _, rest, _, _ = _without_one(wide)
                 wide = (wide - shift) - np.log(rest)
-        output_storage[0][0] = wide.astype(logits.dtype)
-
-    def infer_shape(self, node, input_shapes):
-        return input_shapes
+        return [wide]
 
     def L_op(self, inputs, outputs, output_gradients):
-        return [softmax_log_odds_gradient(inputs[0], output_gradients[0])]
+        return [
+            softmax_log_odds_gradient(
+                inputs[0], output_gradients[0], self.axis
+            )
+        ]
 
     def R_op(self, inputs, eval_points):
         (logits,) = inputs
         (point,) = eval_points
         if point is None:
             return [None]
-        weights = _weights_of_others(logits)
-        return [point - (weights * point.dimshuffle(0, 'x', 1)).sum(axis=2)]
+        weights = _weights_of_others(logits, self.axis)
+        lost = weights * rows.with_classes(point, self.axis)
+        return [point - lost.sum(axis=self.axis + 1)]
 
 
-softmax_log_odds = SoftmaxLogOdds()
+def softmax_log_odds(logits, axis=1):
+    """The log-odds of each class of the softmax along an axis."""
+    return SoftmaxLogOdds(axis)(logits)
 
 
-def _weights_of_others(logits):
-    """``exp(z_k) / sum_{l != j} exp(z_l)``, by row, ``j`` and ``k != j``.
+def _weights_of_others(logits, axis):
+    """``exp(z_k) / sum_{l != j} exp(z_l)``, 0 where ``k = j``.
 
-    Takes rows * classes**2 numbers; only further derivatives need it.
+    ``j`` counts along `axis` and ``k`` along an axis after that. Takes
+    points * classes**2 numbers; only further derivatives need it.
     """
-    classes = T.arange(logits.shape[1])
+    classes = T.arange(logits.shape[axis])
     other = T.neq(classes.dimshuffle(0, 'x'), classes)
-    log_odds = softmax_log_odds(logits)
-    exponents = logits.dimshuffle(0, 'x', 1) + (log_odds - logits).dimshuffle(
-        0, 1, 'x'
+    others = other.dimshuffle(
+        ['x'] * axis + [0, 1] + ['x'] * (logits.ndim - axis - 1)
     )
-    # Not a product with `other`: exponents of the rest may be infinite.
-    return T.exp(T.switch(other, exponents, -np.inf))
+    log_odds = softmax_log_odds(logits, axis)
+    exponents = rows.with_classes(logits, axis) + rows.with_classes(
+        log_odds - logits, axis + 1
+    )
+    # Not a product with `others`: exponents of the rest may be infinite.
+    return T.exp(T.switch(others, exponents, -np.inf))
 
 
-class SoftmaxLogOddsGradient(gof.Op):
+class SoftmaxLogOddsGradient(rows.ClassKernel):
     """``g_k - sum_{j != k} g_j exp(z_k) / sum_{l != j} exp(z_l)``."""
 
-    __props__ = ()
+    c_file = 'softmax_log_odds.c'
+
+    def c_call(self, node, inputs, outputs):
+        return (
+            'softmax_log_odds<npy_%s, lo_log_odds_gradient>(%d, %s, %s, &%s)'
+            % ((node.inputs[0].dtype, self.axis) + tuple(inputs + outputs))
+        )
 
     def make_node(self, logits, gradient):
-        logits = rows.as_matrix(logits)
-        gradient = T.cast(rows.as_matrix(gradient), logits.dtype)
+        logits = rows.as_floats(logits, self.axis)
+        gradient = rows.as_gradient(gradient, logits)
         return gof.Apply(self, [logits, gradient], [logits.type()])
 
-    def perform(self, node, inputs, output_storage):
-        logits, gradient = inputs
+    def of_rows(self, node, logits, gradient):
         result = gradient.astype('float64')
         if logits.size:
             points = np.arange(len(logits))
@@ -124,17 +141,13 @@ class SoftmaxLogOddsGradient(gof.Op):
                 result -= lost + np.where(
                     below == 0, 0.0, below * of_largest[:, np.newaxis]
                 )
-        output_storage[0][0] = result.astype(logits.dtype)
-
-    def infer_shape(self, node, input_shapes):
-        return input_shapes[:1]
+        return [result]
 
     def _formula(self, logits, gradient):
         """The same in Theano's own Ops, to be differentiated again."""
-        weights = _weights_of_others(logits)
-        return gradient - (weights * gradient.dimshuffle(0, 1, 'x')).sum(
-            axis=1
-        )
+        weights = _weights_of_others(logits, self.axis)
+        lost = weights * rows.with_classes(gradient, self.axis + 1)
+        return gradient - lost.sum(axis=self.axis)
 
     def L_op(self, inputs, outputs, output_gradients):
         return pull_back(self._formula, inputs, output_gradients[0])
@@ -143,4 +156,6 @@ class SoftmaxLogOddsGradient(gof.Op):
         return [push_forward(self._formula, inputs, eval_points)]
 
 
-softmax_log_odds_gradient = SoftmaxLogOddsGradient()
+def softmax_log_odds_gradient(logits, gradient, axis=1):
+    """The gradient of the log-odds with respect to the logits."""
+    return SoftmaxLogOddsGradient(axis)(logits, gradient)

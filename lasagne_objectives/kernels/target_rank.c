@@ -1,6 +1,6 @@
-/* How many classes of every row rank before the target's class. */
+/* How many classes of every data point rank before the target's class. */
 
-/* The rank of a row that cannot be right. */
+/* The rank of a data point that cannot be right. */
 static const npy_int64 LO_NEVER = NPY_MAX_INT64;
 
 /* Classes that rank before a score: those that exceed it, among `lower` ones
@@ -22,44 +22,51 @@ LO_INLINE int lo_count_before(const real *z, npy_intp from, npy_intp to,
 }
 
 template <typename element, typename index>
-struct lo_rank_rows {
+struct lo_rank_points {
     typedef element real;
-    PyArrayObject *values, *indices;
-    npy_int64 *rank;
+    enum { VALUES, INDICES, RANK };
 
-    void few(npy_intp row, int rows) const
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+
+    void tile(const lo_points &points, char *const *at, int count,
+              const real *z, const real *) const
     {
-        const npy_intp classes = PyArray_DIM(values, 1);
-        real z[LO_FEW * LO_ROWS], score[LO_ROWS] = {0};
-        int target[LO_ROWS] = {0}, before[LO_ROWS] = {0}, nan[LO_ROWS] = {0};
-        lo_load_tile(values, row, rows, z);
-        for (int i = 0; i < rows; i++) {
-            const npy_int64 j = lo_class<index>(indices, row + i);
-            target[i] = j >= 0 && j < classes ? j : -1;
-            if (target[i] >= 0)
-                score[i] = z[j * LO_ROWS + i];
+        const npy_intp n = points.classes;
+        real score[LO_LANES] = {0};
+        int target[LO_LANES] = {0}, before[LO_LANES] = {0},
+            nan[LO_LANES] = {0};
+        for (int i = 0; i < count; i++) {
+            const npy_int64 j = target_of(points, at, i);
+            target[i] = (int)j;
+            if (j >= 0)
+                score[i] = z[j * LO_LANES + i];
         }
-        for (int j = 0; j < classes; j++) {
-            const real *column = z + j * LO_ROWS;
+        for (int j = 0; j < n; j++) {
+            const real *column = z + (npy_intp)j * LO_LANES;
             #pragma omp simd
-            for (int i = 0; i < LO_ROWS; i++) {
+            for (int i = 0; i < LO_LANES; i++) {
                 before[i] += (column[i] > score[i]) |
                              ((column[i] == score[i]) & (j < target[i]));
                 nan[i] |= column[i] != column[i];
             }
         }
-        for (int i = 0; i < rows; i++)
-            rank[row + i] = nan[i] || target[i] < 0 ? LO_NEVER : before[i];
+        for (int i = 0; i < count; i++)
+            lo_point<npy_int64>(points, at, RANK, i) =
+                nan[i] || target[i] < 0 ? LO_NEVER : before[i];
     }
 
-    void many(npy_intp row, real *scratch) const
+    void row(const lo_points &points, char *const *at, const real *z,
+             const real *, real *) const
     {
-        const npy_intp classes = PyArray_DIM(values, 1);
-        const npy_int64 target = lo_class<index>(indices, row);
-        rank[row] = LO_NEVER;
-        if (target < 0 || target >= classes)
+        const npy_intp classes = points.classes;
+        const npy_int64 target = target_of(points, at, 0);
+        npy_int64 *rank = (npy_int64 *)at[RANK];
+        *rank = LO_NEVER;
+        if (target < 0)
             return;
-        const real *z = lo_row(values, row, scratch);
         npy_int64 before = 0;
         int nan = 0;
         /* Blocks that an int can count. */
@@ -72,19 +79,30 @@ struct lo_rank_rows {
             before += lo_count_before(z, middle, to, z[target], false, &nan);
         }
         if (!nan)
-            rank[row] = before;
+            *rank = before;
+    }
+
+    /* The index of a data point's class, -1 if it names none. */
+    static npy_int64 target_of(const lo_points &points, char *const *at,
+                               int i)
+    {
+        const npy_int64 j = (npy_int64)lo_point<index>(points, at, INDICES,
+                                                       i);
+        return j >= 0 && j < points.classes ? j : -1;
     }
 };
 
 template <typename real, typename index>
-static int target_rank(PyArrayObject *values, PyArrayObject *indices,
-                       PyArrayObject **ranks)
+static int target_rank(int axis, PyArrayObject *values,
+                       PyArrayObject *indices, PyArrayObject **ranks)
 {
-    const npy_intp *shape = PyArray_DIMS(values);
-    if (lo_check_length(values, indices) ||
-        lo_prepare(ranks, 1, shape, NPY_INT64))
+    typedef lo_rank_points<real, index> kernel;
+    if (lo_check_shape(values, indices, axis, "class indices") ||
+        lo_prepare_points(ranks, values, axis, NPY_INT64))
         return -1;
-    const lo_rank_rows<real, index> work = {
-        values, indices, (npy_int64 *)PyArray_DATA(*ranks)};
-    return lo_sweep_rows(work, shape[0], shape[1]);
+    lo_points points;
+    lo_begin(&points, values, axis);
+    lo_add(&points, kernel::INDICES, indices, -1);
+    lo_add(&points, kernel::RANK, *ranks, -1);
+    return lo_sweep_points(kernel(), &points);
 }

@@ -1,42 +1,34 @@
-"""How many classes of every row rank before the target's class."""
+"""How many classes of a data point rank before the target's class."""
 
 import numpy as np
 from theano import gof
 from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
-from lasagne_objectives.kernels.c_kernel import CKernel, real_and_index
 
-# The rank of a row that cannot be right: it is below no limit.
+# The rank of a data point that cannot be right: it is below no limit.
 NEVER = np.iinfo('int64').max
 
 
-class TargetRank(CKernel):
-    """``#{j: p_j > p_t} + #{j < t: p_j = p_t}`` of every row.
+class TargetRank(rows.ClassKernel):
+    """``#{j: p_j > p_t} + #{j < t: p_j = p_t}`` of every data point.
 
-    Rank 0 is the most probable class, of equal ones the lowest. A row that
-    holds NaN, or whose index names no class, gets a rank below no limit. No
-    sorting: one read of every row.
+    Rank 0 is the most probable class, of equal ones the lowest. A data point
+    that holds NaN, or whose index names no class, gets a rank below no limit.
+    No sorting: one read of every number.
     """
 
     c_file = 'target_rank.c'
 
-    def c_call(self, node, inputs, outputs):
-        return 'target_rank%s(%s, %s, &%s)' % (
-            (real_and_index(*node.inputs),) + tuple(inputs) + tuple(outputs)
-        )
-
     def make_node(self, values, indices):
-        values = rows.as_matrix(values)
+        values = rows.as_floats(values, self.axis)
         return gof.Apply(
             self,
-            [values, rows.as_classes(indices)],
-            [rows.vector_per_row(values, 'int64')],
+            [values, rows.as_classes(indices, values)],
+            [rows.of_points(values, self.axis, 'int64')],
         )
 
-    def perform(self, node, inputs, output_storage):
-        values, indices = inputs
-        rows.check_length(values, indices)
+    def of_rows(self, node, values, indices):
         classes = values.shape[1]
         valid = (0 <= indices) & (indices < classes)
         targets = np.where(valid, indices, 0).astype('int64')[:, np.newaxis]
@@ -48,10 +40,7 @@ class TargetRank(CKernel):
             )
             valid &= ~np.isnan(values).any(axis=1)
             rank = np.where(valid, before.sum(axis=1), rank)
-        output_storage[0][0] = rank
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+        return [rank]
 
     def connection_pattern(self, node):
         return [[True], [False]]
@@ -66,4 +55,6 @@ class TargetRank(CKernel):
         return [self(*inputs).zeros_like()]
 
 
-target_rank = TargetRank()
+def target_rank(values, indices, axis=1):
+    """The rank of the target's class of every data point."""
+    return TargetRank(axis)(values, indices)

@@ -1,4 +1,4 @@
-"""The class of the largest value of every row."""
+"""The class of the largest value of every data point."""
 
 import numpy as np
 from theano import gof
@@ -6,32 +6,27 @@ from theano import gof
 from lasagne_objectives.kernels import rows
 
 
-class TopClass(gof.Op):
-    """``argmax_j p_ij`` for every row ``i``, the lowest class on ties.
+class TopClass(rows.ClassKernel):
+    """``argmax_j p_j`` of every data point, the lowest class on ties.
 
-    A row that holds NaN has none, nor has one without classes: -1.
+    One that holds NaN has none, nor has one without classes: -1.
     """
 
-    __props__ = ()
+    c_file = 'top_class.c'
 
     def make_node(self, values):
-        values = rows.as_matrix(values)
+        values = rows.as_floats(values, self.axis)
         return gof.Apply(
-            self, [values], [rows.vector_per_row(values, 'int64')]
+            self, [values], [rows.of_points(values, self.axis, 'int64')]
         )
 
-    def perform(self, node, inputs, output_storage):
-        (values,) = inputs
+    def of_rows(self, node, values):
         if values.shape[1] == 0:
-            output_storage[0][0] = np.full(len(values), -1)
-            return
+            return [np.full(len(values), -1)]
         # NaN counts as the largest: where it is one, it is what was found.
         tops = values.argmax(axis=1)
         unordered = np.isnan(values[np.arange(len(values)), tops])
-        output_storage[0][0] = np.where(unordered, -1, tops).astype('int64')
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+        return [np.where(unordered, -1, tops)]
 
     def L_op(self, inputs, outputs, output_gradients):
         # A class is constant almost everywhere.
@@ -42,4 +37,6 @@ class TopClass(gof.Op):
         return [self(*inputs).zeros_like()]
 
 
-top_class = TopClass()
+def top_class(values, axis=1):
+    """The class of the largest value of every data point."""
+    return TopClass(axis)(values)

@@ -40,6 +40,9 @@ class RowKernel(GpuKernelBase, Op):
     __props__ = ('kernel',)
     _f16_ok = True
 
+    #: The class axis of the matrix, as the kernels of the CPU call it.
+    axis = 1
+
     #: Name of the kernel, and of the file beside this module.
     kernel = None
 

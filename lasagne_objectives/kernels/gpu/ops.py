@@ -6,7 +6,7 @@ cannot be one here, the program does not wait for the device: a class index
 out of range makes NaN of its row's loss and gradient.
 """
 
-from theano.gof import Apply
+from theano.gof import Apply, Op
 from theano.gpuarray.fp16_help import load_w, work_dtype
 
 from lasagne_objectives.kernels.gpu.cluda import (
@@ -277,6 +277,9 @@ class GpuMatchShapes(MatchShapes):
 
     Only shapes are looked at, and these are on the host: nothing waits.
     """
+
+    # The C code is that of arrays on the host.
+    c_code = Op.c_code
 
     def make_node(self, targets, predictions):
         targets, predictions = on_gpu(targets, predictions)

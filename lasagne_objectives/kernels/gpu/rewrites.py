@@ -7,7 +7,12 @@ host which one takes its place there. :data:`LIFTED` answers for ours.
 from theano.compile import optdb
 from theano.gof import Optimizer, local_optimizer, toolbox
 from theano.gpuarray.elemwise import GpuCAReduceCPY, GpuElemwise
-from theano.gpuarray.opt import op_lifter, register_opt, register_opt2
+from theano.gpuarray.opt import (
+    gpu_seqopt,
+    op_lifter,
+    register_opt,
+    register_opt2,
+)
 from theano.scalar import Cast, get_scalar_type
 
 from lasagne_objectives.kernels import (
@@ -15,6 +20,7 @@ from lasagne_objectives.kernels import (
     match_shapes,
     merge,
     pick_class,
+    rows,
     softmax_crossentropy,
     softmax_log_odds,
     target_rank,
@@ -58,6 +64,45 @@ for _host_op, _make in LIFTED.items():
     _register_lifter(_host_op, _make)
 
 
+class LowerToRows(Optimizer):
+    """Replace kernels along any class axis by those of rows.
+
+    The kernels on the GPU are of rows; this comes before the move there.
+    """
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(toolbox.ReplaceValidate())
+
+    def apply(self, fgraph):
+        nodes = self._elsewhere(fgraph)
+        while nodes:
+            for node in nodes:
+                fgraph.replace_all_validate(
+                    list(zip(node.outputs, node.op.by_rows(node))),
+                    reason='lasagne_objectives',
+                )
+            # A kernel may be lowered to others.
+            nodes = self._elsewhere(fgraph)
+
+    def _elsewhere(self, fgraph):
+        return [
+            node
+            for node in fgraph.toposort()
+            if isinstance(node.op, rows.ClassKernel)
+            and not node.op.is_of_rows(node)
+        ]
+
+
+gpu_seqopt.register(
+    'lasagne_objectives_rows',
+    LowerToRows(),
+    -1,
+    'fast_run',
+    'fast_compile',
+    'gpuarray',
+)
+
+
 @register_opt('fast_compile')
 @local_optimizer([GpuCAReduceCPY])
 def sum_float16_in_float32(node):
@@ -92,7 +137,7 @@ class MergeOnGpu(Optimizer):
             fgraph,
             ops.GpuSoftmaxCrossentropy,
             ops.GpuSoftmaxCrossentropyGradient,
-            ops.GpuSoftmaxCrossentropyWithGradient(),
+            lambda op: ops.GpuSoftmaxCrossentropyWithGradient(),
         )
         for node in fgraph.toposort():
             if isinstance(node.op, ops.RowKernel):

@@ -1,0 +1,563 @@
+/* Data points and their classes, in arrays of any shape and layout.
+ *
+ * A kernel computes something of the classes of each data point. Of its
+ * arrays, some have an axis for the classes; all have the same further axes,
+ * of the data points. Two ways lead through them:
+ *
+ *     row     one data point, where its many classes lie side by side
+ *     tile    LO_LANES data points, the vector units working on one class of
+ *             many, where the data points lie side by side (pixels) or where
+ *             classes are few
+ */
+
+/* More classes than LO_FEW are a row, if they lie side by side. */
+enum { LO_LANES = 32, LO_FEW = 48, LO_AXES = 64, LO_ARRAYS = 5 };
+
+/* As many bytes of tiles are loaded before they are worked on: memory is
+ * fastest where it is read on and on. */
+enum { LO_STRIP = 16384 };
+
+/* One axis of the data points: its length, and for each array the bytes from
+ * one to the next. */
+struct lo_axis {
+    npy_intp length, steps[LO_ARRAYS];
+};
+
+struct lo_points {
+    npy_intp classes;
+    int ndim;
+    lo_axis axes[LO_AXES];
+    /* For each array: its first byte, and the bytes between classes. */
+    char *data[LO_ARRAYS];
+    npy_intp across[LO_ARRAYS];
+    /* Tiles lie along the last axis. */
+    npy_intp lanes, runs, along[LO_ARRAYS];
+};
+
+/* Shapes ------------------------------------------------------------------ */
+
+/* Refuse an array of another shape than that of `values`, which lacks the
+ * axis `without` (none of them if that is -1). */
+static int lo_check_shape(PyArrayObject *values, PyArrayObject *array,
+                          int without, const char *what)
+{
+    const int ndim = PyArray_NDIM(values);
+    npy_intp expected[LO_AXES];
+    int n = 0;
+    bool fits = true;
+    for (int axis = 0; axis < ndim; axis++)
+        if (axis != without) {
+            expected[n] = PyArray_DIM(values, axis);
+            fits = fits && PyArray_DIM(array, n) == expected[n];
+            n++;
+        }
+    if (fits)
+        return 0;
+    PyObject *shapes[] = {
+        PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array)),
+        PyArray_IntTupleFromIntp(ndim, PyArray_DIMS(values)),
+        PyArray_IntTupleFromIntp(n, expected)};
+    if (shapes[0] != NULL && shapes[1] != NULL && shapes[2] != NULL)
+        PyErr_Format(PyExc_ValueError,
+                     "%s of shape %R do not fit predictions of shape %R: "
+                     "expected %R", what, shapes[0], shapes[1], shapes[2]);
+    for (int i = 0; i < 3; i++)
+        Py_XDECREF(shapes[i]);
+    return -1;
+}
+
+/* The axes of an array from the largest step to the smallest, of equal steps
+ * in their order. Few axes: inserted one by one. */
+static void lo_order(int ndim, const npy_intp *steps, int *order)
+{
+    for (int axis = 0; axis < ndim; axis++) {
+        int place = axis;
+        while (place > 0 && llabs((long long)steps[order[place - 1]]) <
+                            llabs((long long)steps[axis])) {
+            order[place] = order[place - 1];
+            place--;
+        }
+        order[place] = axis;
+    }
+}
+
+/* The strides of a new array of the shape and the order of axes of another,
+ * without gaps. */
+static void lo_strides_like(PyArrayObject *array, npy_intp *strides)
+{
+    const int ndim = PyArray_NDIM(array);
+    int order[LO_AXES];
+    lo_order(ndim, PyArray_STRIDES(array), order);
+    npy_intp step = PyArray_ITEMSIZE(array);
+    for (int place = ndim - 1; place >= 0; place--) {
+        strides[order[place]] = step;
+        step *= PyArray_DIM(array, order[place]);
+    }
+}
+
+static bool lo_has_strides(PyArrayObject *array, const npy_intp *strides)
+{
+    for (int axis = 0; axis < PyArray_NDIM(array); axis++)
+        if (PyArray_DIM(array, axis) > 1 &&
+            PyArray_STRIDE(array, axis) != strides[axis])
+            return false;
+    return true;
+}
+
+/* Make `*result` an array in the layout of another, or keep it if it is one.
+ * It is that other itself if it may take its place. */
+static int lo_prepare_like(PyArrayObject **result, PyArrayObject *array,
+                           bool inplace)
+{
+    const int ndim = PyArray_NDIM(array);
+    npy_intp strides[LO_AXES];
+    lo_strides_like(array, strides);
+    if (inplace && lo_has_strides(array, strides)) {
+        Py_INCREF(array);
+        Py_XDECREF(*result);
+        *result = array;
+        return 0;
+    }
+    if (*result != NULL && *result != array &&
+        PyArray_CompareLists(PyArray_DIMS(*result), PyArray_DIMS(array),
+                             ndim) &&
+        lo_has_strides(*result, strides))
+        return 0;
+    Py_XDECREF(*result);
+    *result = (PyArrayObject *)PyArray_New(
+        &PyArray_Type, ndim, PyArray_DIMS(array), PyArray_TYPE(array),
+        strides, NULL, 0, 0, NULL);
+    return *result == NULL ? -1 : 0;
+}
+
+/* Make `*result` a contiguous array of one number for each data point. */
+static int lo_prepare_points(PyArrayObject **result, PyArrayObject *values,
+                             int axis, int type)
+{
+    npy_intp shape[LO_AXES];
+    int n = 0;
+    for (int other = 0; other < PyArray_NDIM(values); other++)
+        if (other != axis)
+            shape[n++] = PyArray_DIM(values, other);
+    return lo_prepare(result, n, shape, type);
+}
+
+/* Class indices ----------------------------------------------------------- */
+
+/* The smallest and the largest of the numbers in an array. */
+template <typename index>
+static void lo_extremes(const char *data, int ndim, const npy_intp *shape,
+                        const npy_intp *strides, index *least, index *most)
+{
+    if (ndim > 1) {
+        for (npy_intp i = 0; i < shape[0]; i++)
+            lo_extremes(data + i * strides[0], ndim - 1, shape + 1,
+                        strides + 1, least, most);
+        return;
+    }
+    const npy_intp n = ndim == 0 ? 1 : shape[0];
+    const npy_intp step = ndim == 0 ? 0 : strides[0];
+    index low = *least, high = *most;
+    if (step == (npy_intp)sizeof(index)) {
+        const index *indices = (const index *)data;
+        #pragma omp simd reduction(min:low) reduction(max:high)
+        for (npy_intp i = 0; i < n; i++) {
+            low = indices[i] < low ? indices[i] : low;
+            high = indices[i] > high ? indices[i] : high;
+        }
+    } else
+        for (npy_intp i = 0; i < n; i++) {
+            const index j = *(const index *)(data + i * step);
+            low = j < low ? j : low;
+            high = j > high ? j : high;
+        }
+    *least = low;
+    *most = high;
+}
+
+/* Refuse indices that name no class. */
+template <typename index>
+static int lo_check_classes(PyArrayObject *values, int axis,
+                            PyArrayObject *indices)
+{
+    if (lo_check_shape(values, indices, axis, "class indices"))
+        return -1;
+    if (PyArray_SIZE(indices) == 0)
+        return 0;
+    /* In their own type: uint64 reaches beyond what int64 can say. */
+    index least = *(const index *)PyArray_DATA(indices), most = least;
+    lo_extremes((const char *)PyArray_DATA(indices), PyArray_NDIM(indices),
+                PyArray_DIMS(indices), PyArray_STRIDES(indices), &least,
+                &most);
+    const npy_intp classes = PyArray_DIM(values, axis);
+    if (least >= 0 && (npy_uint64)most < (npy_uint64)classes)
+        return 0;
+    const bool is_signed = (index)-1 < 0;
+    PyErr_Format(PyExc_IndexError,
+                 is_signed
+                 ? "class index out of range: the smallest is %lld, the "
+                   "largest is %lld, the number of classes is %lld"
+                 : "class index out of range: the smallest is %llu, the "
+                   "largest is %llu, the number of classes is %lld",
+                 (long long)least, (long long)most, (long long)classes);
+    return -1;
+}
+
+/* Ways through arrays ----------------------------------------------------- */
+
+/* Register the array number `which`; `axis` is that of the classes if it has
+ * one, else -1. Those that are NULL are not given, or not wanted. */
+static void lo_add(lo_points *points, int which, PyArrayObject *array,
+                   int axis)
+{
+    points->data[which] = array == NULL ? NULL : (char *)PyArray_DATA(array);
+    points->across[which] = 0;
+    int n = 0;
+    for (int each = 0; array != NULL && each < PyArray_NDIM(array); each++)
+        if (each == axis)
+            points->across[which] = PyArray_STRIDE(array, each);
+        else
+            points->axes[n++].steps[which] = PyArray_STRIDE(array, each);
+    for (; n < points->ndim; n++)
+        points->axes[n].steps[which] = 0;
+}
+
+/* Begin with the array number 0, of which there is one value a class. */
+static void lo_begin(lo_points *points, PyArrayObject *values, int axis)
+{
+    points->classes = PyArray_DIM(values, axis);
+    points->ndim = 0;
+    for (int each = 0; each < PyArray_NDIM(values); each++)
+        if (each != axis)
+            points->axes[points->ndim++].length = PyArray_DIM(values, each);
+    lo_add(points, 0, values, axis);
+    for (int which = 1; which < LO_ARRAYS; which++)
+        lo_add(points, which, NULL, -1);
+}
+
+/* Whether an axis follows another without a gap, in every array. */
+static bool lo_continues(const lo_axis &outer, const lo_axis &inner)
+{
+    for (int which = 0; which < LO_ARRAYS; which++)
+        if (outer.steps[which] != inner.length * inner.steps[which])
+            return false;
+    return true;
+}
+
+/* As few axes as possible, from the largest steps to the smallest; the last
+ * is the one to lay tiles along. */
+static void lo_arrange(lo_points *points)
+{
+    npy_intp steps[LO_AXES];
+    int order[LO_AXES], n = 0;
+    lo_axis axes[LO_AXES];
+    for (int each = 0; each < points->ndim; each++)
+        steps[each] = points->axes[each].steps[0];
+    lo_order(points->ndim, steps, order);
+    for (int place = 0; place < points->ndim; place++) {
+        const lo_axis &next = points->axes[order[place]];
+        if (next.length == 1)
+            continue;
+        if (n > 0 && lo_continues(axes[n - 1], next)) {
+            const npy_intp length = axes[n - 1].length;
+            axes[n - 1] = next;
+            axes[n - 1].length *= length;
+        } else
+            axes[n++] = next;
+    }
+    if (n == 0) {
+        axes[0] = lo_axis();
+        axes[n++].length = 1;
+    }
+    /* Neighbours too few to fill a tile: the longest axis is better. */
+    int longest = n - 1;
+    for (int each = 0; each < n && axes[n - 1].length < LO_LANES / 2; each++)
+        if (axes[each].length > axes[longest].length)
+            longest = each;
+    const lo_axis last = axes[longest];
+    axes[longest] = axes[n - 1];
+    axes[n - 1] = last;
+    points->ndim = n;
+    points->runs = 1;
+    for (int each = 0; each < n; each++) {
+        points->axes[each] = axes[each];
+        if (each < n - 1)
+            points->runs *= axes[each].length;
+    }
+    points->lanes = last.length;
+    memcpy(points->along, last.steps, sizeof points->along);
+}
+
+/* Where a run of data points is in every array, from one of its lanes on. */
+LO_INLINE void lo_locate(const lo_points &points, npy_intp run, npy_intp lane,
+                         char **at)
+{
+    for (int which = 0; which < LO_ARRAYS; which++)
+        at[which] = points.data[which] + lane * points.along[which];
+    for (int axis = points.ndim - 2; axis >= 0; axis--) {
+        const npy_intp i = run % points.axes[axis].length;
+        run /= points.axes[axis].length;
+        for (int which = 0; which < LO_ARRAYS; which++)
+            at[which] += i * points.axes[axis].steps[which];
+    }
+}
+
+/* The number of the data point `i` of a tile, in an array without classes. */
+template <typename element>
+LO_INLINE element &lo_point(const lo_points &points, char *const *at,
+                            int which, npy_intp i)
+{
+    return *(element *)(at[which] + i * points.along[which]);
+}
+
+/* Load the numbers of a tile of data points, 0 beyond `count`. */
+template <typename element, typename number>
+LO_INLINE void lo_load_points(const lo_points &points, char *const *at,
+                              int which, int count, number *numbers)
+{
+    if (count == LO_LANES &&
+        points.along[which] == (npy_intp)sizeof(element)) {
+        const element *from = (const element *)at[which];
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            numbers[i] = (number)from[i];
+        return;
+    }
+    for (int i = 0; i < LO_LANES; i++)
+        numbers[i] = i < count
+            ? (number)lo_point<element>(points, at, which, i) : 0;
+}
+
+template <typename element>
+LO_INLINE void lo_store_points(const lo_points &points, char *const *at,
+                               int which, int count, const element *numbers)
+{
+    if (count == LO_LANES && points.along[which] == (npy_intp)sizeof(element))
+        memcpy(at[which], numbers, LO_LANES * sizeof(element));
+    else
+        for (int i = 0; i < count; i++)
+            lo_point<element>(points, at, which, i) = numbers[i];
+}
+
+/* Load the classes of `count` data points as tiles[class * LO_LANES + point],
+ * one tile after the other. */
+template <typename real>
+LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
+                             int which, npy_intp count, real *tiles)
+{
+    const npy_intp n = points.classes, along = points.along[which];
+    const npy_intp across = points.across[which];
+    const npy_intp full = count - count % LO_LANES;
+    const char *from = at[which];
+    if (along == (npy_intp)sizeof(real)) {
+        for (npy_intp j = 0; j < n; j++)
+            for (npy_intp lane = 0; lane < full; lane += LO_LANES)
+                memcpy(tiles + lane * n + j * LO_LANES,
+                       from + j * across + lane * along,
+                       LO_LANES * sizeof(real));
+    } else
+        /* By eights, whose addresses fit into the registers. */
+        for (npy_intp lane = 0; lane < full; lane += 8) {
+            real *tile = tiles + (lane - lane % LO_LANES) * n
+                         + lane % LO_LANES;
+            for (npy_intp j = 0; j < n; j++)
+                for (int i = 0; i < 8; i++)
+                    tile[j * LO_LANES + i] = *(const real *)(
+                        from + (lane + i) * along + j * across);
+        }
+    if (full == count)
+        return;
+    /* A tile that is not full repeats its last data point. */
+    for (npy_intp j = 0; j < n; j++)
+        for (npy_intp i = full; i < full + LO_LANES; i++)
+            tiles[full * n + j * LO_LANES + i - full] = *(const real *)(
+                from + (i < count ? i : count - 1) * along + j * across);
+}
+
+template <typename real>
+LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
+                              int which, npy_intp count, const real *tiles)
+{
+    const npy_intp n = points.classes, along = points.along[which];
+    const npy_intp across = points.across[which];
+    npy_intp done = 0;
+    char *to = at[which];
+    if (along == (npy_intp)sizeof(real)) {
+        done = count - count % LO_LANES;
+        for (npy_intp j = 0; j < n; j++)
+            for (npy_intp lane = 0; lane < done; lane += LO_LANES)
+                memcpy(to + j * across + lane * along,
+                       tiles + lane * n + j * LO_LANES,
+                       LO_LANES * sizeof(real));
+    }
+    for (npy_intp lane = done; lane < count; lane++) {
+        const real *tile = tiles + (lane - lane % LO_LANES) * n
+                           + lane % LO_LANES;
+        for (npy_intp j = 0; j < n; j++)
+            *(real *)(to + lane * along + j * across) = tile[j * LO_LANES];
+    }
+}
+
+/* The classes of one data point side by side: as they lie, or copied. */
+template <typename real>
+LO_INLINE const real *lo_load_row(const lo_points &points, char *const *at,
+                                  int which, real *copy)
+{
+    const npy_intp across = points.across[which];
+    if (across == (npy_intp)sizeof(real))
+        return (const real *)at[which];
+    for (npy_intp j = 0; j < points.classes; j++)
+        copy[j] = *(const real *)(at[which] + j * across);
+    return copy;
+}
+
+/* Whether an array is given whose classes do not lie side by side. */
+LO_INLINE bool lo_is_apart(const lo_points &points, char *const *at,
+                           int which, size_t size)
+{
+    return which >= 0 && at[which] != NULL &&
+        points.across[which] != (npy_intp)size;
+}
+
+/* Work on one data point as a row. */
+template <typename kernel, typename real>
+LO_INLINE void lo_work_row(const kernel &work, const lo_points &points,
+                           char *const *at, real *scratch)
+{
+    const npy_intp n = points.classes;
+    const int second = work.second(), result = work.result();
+    real *to = result < 0 ? NULL
+        : lo_is_apart(points, at, result, sizeof(real)) ? scratch + 2 * n
+        : (real *)at[result];
+    work.row(points, at, lo_load_row(points, at, 0, scratch),
+             second < 0 ? NULL
+             : lo_load_row<real>(points, at, second, scratch + n), to);
+    if (lo_is_apart(points, at, result, sizeof(real)))
+        for (npy_intp j = 0; j < n; j++)
+            *(real *)(at[result] + j * points.across[result]) = to[j];
+}
+
+/* Work on `count` data points as tiles. */
+template <typename kernel, typename real>
+LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
+                             char *const *at, npy_intp count, real *scratch)
+{
+    const npy_intp n = points.classes;
+    const npy_intp whole = (count + LO_LANES - 1) / LO_LANES * LO_LANES;
+    const int second = work.second(), result = work.result();
+    real *others = scratch + whole * n;
+    lo_load_tiles(points, at, 0, count, scratch);
+    if (second >= 0)
+        lo_load_tiles(points, at, second, count, others);
+    for (npy_intp lane = 0; lane < count; lane += LO_LANES) {
+        char *here[LO_ARRAYS];
+        const npy_intp rest = count - lane;
+        for (int which = 0; which < LO_ARRAYS; which++)
+            here[which] = at[which] + lane * points.along[which];
+        work.tile(points, here, (int)(rest < LO_LANES ? rest : LO_LANES),
+                  scratch + lane * n, others + lane * n);
+    }
+    if (result >= 0 && at[result] != NULL)
+        lo_store_tiles(points, at, result, count, scratch);
+}
+
+/* Whether data points are rows rather than tiles. */
+static bool lo_by_rows(const lo_points &points, size_t size)
+{
+    return points.classes > LO_FEW &&
+        (points.across[0] == (npy_intp)size ||
+         llabs((long long)points.across[0]) <=
+         llabs((long long)points.along[0]));
+}
+
+/* How many data points to take tiles of at once. */
+static npy_intp lo_strip(const lo_points &points, size_t size)
+{
+    const npy_intp tiles = LO_STRIP
+        / (npy_intp)(size * LO_LANES * (points.classes + 1));
+    return LO_LANES * (tiles > 1 ? tiles : 1);
+}
+
+/* What a kernel is for the sweep: its type of numbers, and
+ *
+ *     second()   the number of a second array with classes to read, or -1
+ *     result()   that of the array with classes to write, or -1
+ *     row(points, at, first, second, result)
+ *                works on the classes of one data point
+ *     tile(points, at, count, first, second)
+ *                on those of up to LO_LANES; the result takes the place of
+ *                the first
+ *
+ * `only_rows` have no tile(). */
+
+/* Have all data points worked on, by threads and without the GIL. */
+template <typename kernel>
+static int lo_sweep_points(const kernel &work, lo_points *arrays)
+{
+    typedef typename kernel::real real;
+    lo_arrange(arrays);
+    const lo_points &points = *arrays;
+    const bool by_rows = kernel::only_rows || lo_by_rows(points,
+                                                         sizeof(real));
+    const npy_intp width = by_rows ? 1 : lo_strip(points, sizeof(real));
+    const npy_intp strips = (points.lanes + width - 1) / width;
+    const int threads = lo_threads(points.runs * points.lanes
+                                   * points.classes);
+    bool out_of_memory = false;
+
+    NPY_BEGIN_ALLOW_THREADS
+    #pragma omp parallel num_threads(threads)
+    {
+        real *scratch = (real *)malloc(3 * (points.classes + 1) * width
+                                       * sizeof(real));
+        if (scratch == NULL)
+            out_of_memory = true;
+        #pragma omp for schedule(static)
+        for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
+            char *at[LO_ARRAYS];
+            const npy_intp lane = unit % strips * width;
+            const npy_intp rest = points.lanes - lane;
+            if (scratch == NULL)
+                continue;
+            lo_locate(points, unit / strips, lane, at);
+            if (by_rows)
+                lo_work_row(work, points, at, scratch);
+            else
+                lo_work_tiles(work, points, at, rest < width ? rest : width,
+                              scratch);
+        }
+        free(scratch);
+    }
+    NPY_END_ALLOW_THREADS
+
+    if (out_of_memory) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+/* Have `work.visit(points, at, count)` called for all data points, whose classes it
+ * finds itself. */
+template <typename kernel>
+static int lo_visit_points(const kernel &work, lo_points *arrays)
+{
+    enum { WIDTH = 256 };
+    lo_arrange(arrays);
+    const lo_points &points = *arrays;
+    const npy_intp strips = (points.lanes + WIDTH - 1) / WIDTH;
+    const int threads = lo_threads(points.runs * points.lanes
+                                   * points.classes);
+
+    NPY_BEGIN_ALLOW_THREADS
+    #pragma omp parallel for num_threads(threads) schedule(static)
+    for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
+        char *at[LO_ARRAYS];
+        const npy_intp lane = unit % strips * WIDTH;
+        const npy_intp rest = points.lanes - lane;
+        lo_locate(points, unit / strips, lane, at);
+        work.visit(points, at, (int)(rest < WIDTH ? rest : WIDTH));
+    }
+    NPY_END_ALLOW_THREADS
+    return 0;
+}
