@@ -96,7 +96,7 @@ def push_forward(formula, inputs, points):
     if not moving:
         return None
     variables = [v for v, _ in moving]
-    directions = _fresh(variables)
+    directions = [_stand_in(v.type(), point) for v, point in moving]
     derivative = T.Rop(formula(*arguments), variables, directions)
     values = dict(zip(arguments, inputs))
     values.update(zip(directions, [point for _, point in moving]))

@@ -7,8 +7,9 @@ from lasagne_objectives.kernels.c_kernel import CKernel
 
 
 def check_fit(targets, predictions, axis):
-    """Refuse an array that has neither the shape of the predictions nor that
-    shape without the class axis.
+    """Refuse an array of another shape than the predictions.
+
+    If it has one dimension less, it lacks their class axis.
     """
     expected = list(predictions.shape)
     if targets.ndim < predictions.ndim:
