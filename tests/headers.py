@@ -43,7 +43,7 @@ def compile_all(file):
     """Compile the headers with the options of Theano's own modules, and with those of our kernels."""
     import lasagne_objectives  # noqa: F401 (before theano)
     import theano
-    from lasagne_objectives.kernels.pick_class import pick_class
+    from lasagne_objectives.kernels.c_kernel import CKernel
     from theano.gof import cmodule
 
     folder = os.path.dirname(file)
@@ -55,7 +55,7 @@ def compile_all(file):
     os.mkdir(header + '.gch')
     own = ['-O3', '-fno-math-errno'] + cmodule.GCC_compiler.compile_args() + ['-fPIC', '-fvisibility=hidden', '-g0']
     own += ['-I' + include for include in cmodule.std_include_dirs()]
-    for name, args in [('theano', []), ('kernels', pick_class.c_compile_args())] if theano.config.cxx else []:
+    for name, args in [('theano', []), ('kernels', CKernel().c_compile_args())] if theano.config.cxx else []:
         made_of_it = ['-x', 'c++-header', header, '-o', os.path.join(header + '.gch', name)]
         subprocess.call(shlex.split(theano.config.cxx) + args + own + made_of_it)
     try:
