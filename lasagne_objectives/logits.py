@@ -28,18 +28,21 @@ from lasagne_objectives.kernels.elementwise import (
     cast_both_ways,
     log1mexp,
     sigmoid_crossentropy,
+    sigmoid_residual,
 )
 from lasagne_objectives.kernels.rows import along_axis, same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
 
 
-def find(variable):
+def find(variable, is_probability=True):
     """Find the sigmoid or softmax whose output `variable` is.
 
     Parameters
     ----------
     variable : Theano tensor
+    is_probability : bool
+        Whether it is known to be between 0 and 1.
 
     Returns
     -------
@@ -47,23 +50,23 @@ def find(variable):
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    for reader in _readers(_tolerance(variable)):
+    for reader in _readers(_tolerance(variable), is_probability):
         found = reader.find(variable)
         if found is not None:
             return found
     return None
 
 
-def _readers(tolerance):
+def _readers(tolerance, is_probability):
     """Those that find a sigmoid or softmax, then those of products."""
     # Logarithms in exponents are taken for logits, as they may well be, or
     # if that leads nowhere for the logarithms that they are.
     for depth in range(_MOST_LOGARITHMS):
-        reader = _Reader(depth, tolerance)
+        reader = _Reader(depth, tolerance, is_probability=is_probability)
         yield reader
         if not reader.stopped:
             break
-    yield _Reader(depth, tolerance, products=True)
+    yield _Reader(depth, tolerance, True, is_probability)
 
 
 def _tolerance(variable):
@@ -79,10 +82,14 @@ def _tolerance(variable):
 class Sigmoid(namedtuple('Sigmoid', 'scores sources')):
     """The sigmoid of `scores`, which are made of the variables `sources`."""
 
-    kind, whole = 'sigmoid', None
+    kind, whole, is_exponential = 'sigmoid', None, False
 
     def logits(self):
         return self.scores
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return sigmoid_residual(self.scores, T.zeros_like(self.scores))
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -96,7 +103,7 @@ class Sigmoid(namedtuple('Sigmoid', 'scores sources')):
 class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
     """The softmax of `scores` along an axis."""
 
-    kind = 'softmax'
+    kind, is_exponential = 'softmax', False
 
     @property
     def whole(self):
@@ -105,6 +112,10 @@ class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
 
     def logits(self):
         return self.scores
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return along_axis(T.nnet.softmax, self._base(), self.axis)
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -131,6 +142,8 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole')):
         data point may not have its classes in one row
     """
 
+    is_exponential = False
+
     @property
     def kind(self):
         kinds = {part.kind for part in self.parts}
@@ -142,6 +155,10 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole')):
 
     def logits(self):
         return self._each(lambda part: part.logits())
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return self._each(lambda part: part.probabilities())
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -155,10 +172,17 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole')):
         return self.arrange([of(part) for part in self.parts])
 
 
-class Product(namedtuple('Product', 'logarithm sources')):
-    """A product of powers of such outputs: neither, but of known logarithm."""
+class Product(namedtuple('Product', 'logarithm sources is_exponential')):
+    """A product of powers of such outputs: neither, but of known logarithm.
+
+    is_exponential : whether there is none of them in it, an exponential alone
+    """
 
     kind, whole = 'product', None
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return T.exp(self.logarithm)
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -249,11 +273,13 @@ class _Reader:
         By how much, relatively, equal numbers may differ.
     products : bool
         Whether to be content with a product of what is looked for.
+    is_probability : bool
+        Whether what is found is known to be between 0 and 1.
     """
 
-    def __init__(self, depth, tolerance, products=False):
+    def __init__(self, depth, tolerance, products=False, is_probability=True):
         self.depth, self.tolerance = depth, tolerance
-        self.products = products
+        self.products, self.is_probability = products, is_probability
         self.atoms = [_Atom('e', None, None, None)]
         # What was read, by method and variable
         self.results = {}
@@ -335,10 +361,15 @@ class _Reader:
     def _complement(self, product, variable):
         """One minus a softmax, a product, or what is behind moves."""
         rest = self._one_minus(product)
-        found = rest and (
-            self._softmax(rest, variable) or self._product(rest, variable)
-        )
-        return found and Sigmoid(-found.log_odds(), found.sources)
+        if rest is None:
+            return None
+        found = self._softmax(rest, variable) or self._product(rest, variable)
+        if found is None or not (
+            # A product may be more than one.
+            self.is_probability or found.kind in ('sigmoid', 'softmax')
+        ):
+            return None
+        return Sigmoid(-found.log_odds(), found.sources)
 
     def _one_minus(self, product):
         try:
@@ -353,15 +384,16 @@ class _Reader:
         try:
             product, rows = self._without_rows(product, variable)
             product, sigmoids = self._without_sigmoids(product, variable)
-            parts = rows + sigmoids
-            parts += self._rest(product, variable, alone=not parts)
+            outputs = rows + sigmoids
+            parts = outputs + self._rest(product, variable, not outputs)
         except fractions.TooHard:
             return None
         sources = [source for _, made_of in parts for source in made_of]
         if not sources:
             return None
         logarithms = [logarithm for logarithm, _ in parts]
-        return Product(functools.reduce(T.add, logarithms), sources)
+        logarithm = functools.reduce(T.add, logarithms)
+        return Product(logarithm, sources, is_exponential=not outputs)
 
     def _without_rows(self, product, variable):
         """A product without its softmaxes; their logarithms and sources."""
@@ -980,30 +1012,39 @@ def is_input(variable):
     return _Reader(0, _tolerance(variable)).is_input(variable)
 
 
-def twin(variable):
+#: What a formula can be given instead of predictions.
+#:
+#: variable : that
+#: sources : what it and the predictions are made of
+#: inputs_of : a function that gives the inputs of a variable between the
+#:     predictions and the sources that are between them as well, or sources
+Seen = namedtuple('Seen', 'variable sources inputs_of')
+
+
+def twin(variable, seen):
     """A variable once more, computed anew from what its logits are made of.
 
     It has no name, nor what users mark variables with: whoever replaces all
     variables of a name must not find it.
     """
-    copies = {source: source for source in find(variable).sources}
+    copies = {source: source for source in seen.sources}
 
     def copy(one):
         if one not in copies:
-            carried = _carried(one)
+            carried = seen.inputs_of(one)
             copies[one] = one
             if carried:
                 inputs = [
                     copy(v) if v in carried else v for v in one.owner.inputs
                 ]
                 node = one.owner.clone_with_new_inputs(inputs)
-                copies[one] = _anonymous(node.outputs[one.index])
+                copies[one] = anonymous(node.outputs[one.index])
         return copies[one]
 
     return copy(variable)
 
 
-def _carried(variable):
+def carried(variable):
     """The inputs whose elements a variable is computed from, one by one."""
     arrangement = moves.see(variable)
     if arrangement is not None:
@@ -1016,23 +1057,22 @@ def _carried(variable):
     return []
 
 
-def passed_over(variable):
-    """What a variable is computed from and, as found, does not depend on.
+def passed_over(variable, seen):
+    """What a variable is computed from and, as seen, does not depend on.
 
     As `x` in ``p + 0 * x``. Nothing that is made of its logits alone.
     """
-    sources = find(variable).sources
-    seen, leaves, variables = set(sources), [], [variable]
+    done, leaves, variables = set(seen.sources), [], [variable]
     while variables:
         one = variables.pop()
-        if one in seen or getattr(one, 'dtype', '') not in T.float_dtypes:
+        if one in done or getattr(one, 'dtype', '') not in T.float_dtypes:
             continue
-        seen.add(one)
-        if _carried(one):
+        done.add(one)
+        if seen.inputs_of(one) and not moves.is_dam(one):
             variables.extend(one.owner.inputs)
         else:
             leaves.append(one)
-    return [one for one in leaves if _is_made_of_more(one, sources)]
+    return [one for one in leaves if _is_made_of_more(one, seen.sources)]
 
 
 def _is_made_of_more(variable, sources):
@@ -1044,7 +1084,8 @@ def _is_made_of_more(variable, sources):
     )
 
 
-def _anonymous(variable):
+def anonymous(variable):
+    """A new variable without the name and marks of that it is a copy of."""
     marks = variable.tag
     variable.name, variable.tag = None, gof.utils.scratchpad()
     if hasattr(marks, 'test_value'):

@@ -19,7 +19,7 @@ from theano.compile import optdb
 from theano.gradient import DisconnectedType
 from theano.scan_module.scan_op import Scan
 
-from lasagne_objectives import logits
+from lasagne_objectives import logits, spelling
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
 from lasagne_objectives.kernels.elementwise import (
     cast_both_ways,
@@ -45,58 +45,77 @@ class _OwnKind:
 # What a formula can be given instead of predictions
 
 
-class LogOdds(_OwnKind, namedtuple('LogOdds', '')):
-    """``log(p / (1 - p))`` of predictions that are taken one by one."""
+class _Link(_OwnKind):
+    """From predictions to what the formula is given, and back.
+
+    Subclasses say by `of` what that is of what :func:`logits.find` found, None
+    if it does not serve, and by `predictions` what predictions are made of it.
+    """
+
+    def see(self, predictions):
+        """All that is known of it, a :class:`logits.Seen`, or None."""
+        found = logits.find(predictions)
+        wanted = None if found is None else self.of(found)
+        if wanted is None:
+            return None
+        wanted = spelling.with_conditions(wanted, found.sources)
+        return logits.Seen(wanted, found.sources, logits.carried)
 
     def find(self, predictions):
-        found = logits.find(predictions)
-        return None if found is None else found.log_odds()
+        seen = self.see(predictions)
+        return None if seen is None else seen.variable
+
+
+class LogOdds(_Link, namedtuple('LogOdds', '')):
+    """``log(p / (1 - p))`` of predictions that are taken one by one."""
+
+    def of(self, found):
+        return found.log_odds()
 
     def predictions(self, log_odds):
         return sigmoid_residual(log_odds, T.zeros_like(log_odds))
 
 
-class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
+class SoftmaxLogits(_Link, namedtuple('SoftmaxLogits', 'axis')):
     """The input of a softmax, for predictions taken by rows of classes."""
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if (
-            found is None
-            or found.kind != 'softmax'
-            or (found.whole != self.axis)
-        ):
-            return None
-        return found.logits()
+    def of(self, found):
+        is_whole = found.kind == 'softmax' and found.whole == self.axis
+        return found.logits() if is_whole else None
 
     def predictions(self, logits_):
         return along_axis(T.nnet.softmax, logits_, self.axis)
 
 
-class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
+class SigmoidLogits(_Link, namedtuple('SigmoidLogits', '')):
     """The input of a sigmoid, to be ranked: it serves no derivative."""
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if found is None or found.kind != 'sigmoid':
-            return None
-        return found.logits()
+    def of(self, found):
+        return found.logits() if found.kind == 'sigmoid' else None
 
 
-class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', 'of_all')):
+class LogProbabilities(_Link, namedtuple('LogProbabilities', 'of_all')):
     """``log(p)``, where classes may not stand in the rows of one softmax.
 
     Of all that has a logarithm, or of outputs of nonlinearities alone.
     """
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if found is None or (found.kind == 'product' and not self.of_all):
-            return None
-        return found.log_probabilities()
+    def of(self, found):
+        serves = self.of_all or found.kind != 'product'
+        return found.log_probabilities() if serves else None
 
     def predictions(self, log_probabilities):
         return T.exp(log_probabilities)
+
+
+class Respelled(_Link, namedtuple('Respelled', '')):
+    """Predictions, with what they are made of written in a stable way."""
+
+    def see(self, predictions):
+        return spelling.respelled(predictions)
+
+    def predictions(self, respelled):
+        return respelled
 
 
 # ---------------------------------------------------------------------------
@@ -425,13 +444,13 @@ def from_logits(predictions, *operands, plain, stable, **options):
         Passed to the functions by keyword.
     """
     options = tuple(sorted(options.items()))
-    for link, formula in stable:
-        found = link.find(predictions)
-        if found is not None:
+    for link, formula in stable + [(Respelled(), plain)]:
+        seen = link.see(predictions)
+        if seen is not None:
             op = FromLogits(link, Formulas(formula, plain, options))
-            twin = logits.twin(predictions)
-            loss = op(predictions, twin, found, *operands)
-            return _flat_in(logits.passed_over(predictions), loss)
+            twin = logits.twin(predictions, seen)
+            loss = op(predictions, twin, seen.variable, *operands)
+            return _flat_in(logits.passed_over(predictions, seen), loss)
     return plain(predictions, *operands, **dict(options))
 
 

@@ -1,0 +1,157 @@
+"""Writes the sigmoids and softmaxes that predictions are made of as such.
+
+Predictions that are no sigmoid or softmax may be made of some: clipped, with
+noise, beside something else. They keep the loss of what they are. But
+``T.exp(z) / (1 + T.exp(z))`` in them is infinity over infinity for a large
+`z`, unless an optimizer sees what it is. So it is written anew, as the sigmoid
+that :func:`lasagne_objectives.logits.find` finds. The user's graph stays as it
+is: :func:`respelled` makes another.
+"""
+
+import theano
+import theano.scalar as scal
+import theano.tensor as T
+from theano.tensor.basic import MaxAndArgmax
+from theano.tensor.elemwise import CAReduce, Elemwise
+from theano.tensor.nnet.nnet import LogSoftmax, Softmax, SoftmaxWithBias
+from theano.tensor.nnet.sigm import ScalarSigmoid
+
+from lasagne_objectives import logits, moves
+from lasagne_objectives.kernels.elementwise import cast_both_ways
+from lasagne_objectives.kernels.rows import same_pattern
+
+# Deeper expressions are somebody's network, not what became of its output.
+_DEEPEST = 16
+
+
+def respelled(variable):
+    """A variable with the sigmoids and softmaxes in it written as such.
+
+    Parameters
+    ----------
+    variable : Theano tensor
+
+    Returns
+    -------
+    logits.Seen or None
+        None if they are already, or there are none.
+    """
+    writer = _Writer()
+    anew = writer.written(variable)
+    if anew is variable:
+        return None
+    return logits.Seen(anew, writer.kept, _inputs)
+
+
+def with_conditions(variable, sources):
+    """A variable with what is compared in its choices written anew.
+
+    What is chosen from has been found already; none of `sources` is changed.
+    """
+    return _Writer(sources, discrete_only=True).written(variable)
+
+
+class _Writer:
+    """Writes variables anew, each once.
+
+    Parameters
+    ----------
+    sources : list
+        Variables to be left as they are.
+    discrete_only : bool
+        Whether only that is written anew of which integers or booleans are
+        computed.
+    """
+
+    def __init__(self, sources=(), discrete_only=False):
+        self.results = {source: source for source in sources}
+        self.discrete_only = discrete_only
+        self.kept = []
+
+    def written(self, variable, depth=0):
+        """The variable written anew, itself if there is nothing to write."""
+        if variable not in self.results:
+            self.results[variable] = variable
+            if depth <= _DEEPEST and not _is_stable(variable):
+                self.results[variable] = self._anew(variable, depth)
+        return self.results[variable]
+
+    def _anew(self, variable, depth):
+        found = None if self.discrete_only else _find(variable)
+        if found is not None:
+            self.kept += found.sources
+            return _output(found, variable)
+        inputs = _inputs(variable)
+        anew = [self._input(one, depth + 1) for one in inputs]
+        unchanged = [one for one, new in zip(inputs, anew) if one is new]
+        if len(unchanged) == len(inputs):
+            return variable
+        self.kept += unchanged
+        node = variable.owner.clone_with_new_inputs(anew)
+        return logits.anonymous(node.outputs[variable.index])
+
+    def _input(self, variable, depth):
+        if self.discrete_only and _is_discrete(variable):
+            return _Writer().written(variable, depth)
+        return self.written(variable, depth)
+
+
+def _is_discrete(variable):
+    return getattr(variable, 'dtype', None) in T.discrete_dtypes
+
+
+def _find(variable):
+    """The sigmoid or softmax that is computed, or the logarithm of one."""
+    # What has only been moved is written where it was computed.
+    if _is_discrete(variable) or moves.see(variable) is not None:
+        return None
+    if variable.owner is None:
+        return None
+    is_logarithm = _is_elementwise(variable, _LOGARITHMS)
+    output = T.exp(variable) if is_logarithm else variable
+    found = logits.find(output, is_probability=False)
+    return None if found is None or found.is_exponential else found
+
+
+def _output(found, variable):
+    if _is_elementwise(variable, _LOGARITHMS):
+        output = found.log_probabilities()
+    else:
+        output = found.probabilities()
+    output = cast_both_ways(output, variable.dtype)
+    return same_pattern(output, variable.broadcastable)
+
+
+def _inputs(variable):
+    """The inputs of an Op that is looked into."""
+    node = variable.owner
+    is_open = node is not None and (
+        isinstance(node.op, _OPEN) or moves.see(variable) is not None
+    )
+    return node.inputs if is_open else []
+
+
+_LOGARITHMS = scal.Log, scal.Log1p
+_SOFTMAXES = Softmax, SoftmaxWithBias, LogSoftmax
+_OPEN = (
+    Elemwise,
+    CAReduce,
+    MaxAndArgmax,
+    theano.compile.ViewOp,
+) + _SOFTMAXES
+
+
+def _is_stable(variable):
+    """Whether a variable is a sigmoid or softmax, and written as such."""
+    node = variable.owner
+    return node is not None and (
+        isinstance(node.op, _SOFTMAXES)
+        or _is_elementwise(variable, ScalarSigmoid)
+    )
+
+
+def _is_elementwise(variable, scalar_op):
+    node = variable.owner
+    return isinstance(node.op, Elemwise) and isinstance(
+        node.op.scalar_op, scalar_op
+    )
