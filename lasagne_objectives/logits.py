@@ -306,6 +306,7 @@ class _Reader:
         # What the variables that are made here are made of
         self.origins = {}
         self.level = 0
+        self.heights = {}
         # Whether a logarithm was left as it is
         self.stopped = False
 
@@ -624,16 +625,36 @@ class _Reader:
                 one.kind == kind
                 and one.terms == terms
                 and one.axis == axis
-                and (variable is None or same(one.variable, variable))
+                and (variable is None or self._same(one.variable, variable))
             ):
                 return fractions.atom(number)
         self.atoms.append(_Atom(kind, variable, terms, axis))
         return fractions.atom(len(self.atoms) - 1)
 
+    def _same(self, one, two):
+        # Layers of a deep network look alike down to its input, but for that.
+        if one is not two and _same_node(one, two):
+            if self._height(one) != self._height(two):
+                return False
+        return same(one, two)
+
+    def _height(self, variable):
+        """How many nodes there are on the longest way to an input."""
+        waiting = [variable]
+        while waiting:
+            one = waiting[-1]
+            inputs = [] if one.owner is None else one.owner.inputs
+            unknown = [v for v in inputs if v not in self.heights]
+            waiting += unknown
+            if not unknown:
+                below = [self.heights[v] for v in inputs]
+                self.heights[waiting.pop()] = 1 + max(below, default=0)
+        return self.heights[variable]
+
     @_remembered
     def value(self, variable, depth):
         """A variable as a product of powers."""
-        number = _number(variable)
+        number = number_of(variable)
         if number is not None:
             return constant(number)
         return self._read(self._value, variable, depth) or self._atom(
@@ -643,7 +664,7 @@ class _Reader:
     @_remembered
     def exponential(self, variable, depth):
         """The exponential of a variable as a product of powers."""
-        number = _number(variable)
+        number = number_of(variable)
         if number is not None:
             return fractions.atom(_EULER, number) if number else ONE
         product = self._read(self._exponential, variable, depth)
@@ -855,7 +876,7 @@ class _Reader:
         return raised(self.value(inputs[0], depth), 2, self.tolerance)
 
     def _pow(self, inputs, depth):
-        power = _number(inputs[1])
+        power = number_of(inputs[1])
         return None if power is None else self._power(inputs, depth, power)
 
     def _sqrt(self, inputs, depth):
@@ -903,7 +924,7 @@ class _Reader:
         return None if inputs[0].dtype in T.discrete_dtypes else product
 
     def _switch(self, inputs, depth):
-        condition = _number(inputs[0])
+        condition = number_of(inputs[0])
         one, other = self._values(inputs[1:], depth)
         if condition is not None:
             return one if condition else other
@@ -943,7 +964,7 @@ class _Reader:
         return self._inverse(self.exponential(inputs[0], depth))
 
     def _exp_of_product(self, inputs, depth):
-        numbers = [_number(one) for one in inputs]
+        numbers = [number_of(one) for one in inputs]
         others = [
             one for one, number in zip(inputs, numbers) if number is None
         ]
@@ -955,7 +976,7 @@ class _Reader:
         )
 
     def _exp_of_quotient(self, inputs, depth):
-        number = _number(inputs[1])
+        number = number_of(inputs[1])
         if not number:
             return None
         return raised(
@@ -1063,7 +1084,7 @@ def _power_of(variable, power, dtype):
     return variable if power == 1 else variable**exponent
 
 
-def _number(variable):
+def number_of(variable):
     """The number that all elements of a variable are known to be, or None."""
     try:
         number = float(T.get_scalar_constant_value(variable, max_recur=4))

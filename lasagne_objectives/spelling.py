@@ -88,10 +88,10 @@ class _Writer:
         if found is not None:
             self.kept += found.sources
             return _output(found, variable)
-        inverted = _inverted(variable)
-        if inverted is not None:
-            anew = self.written(inverted, depth + 1)
-            self.kept += [inverted] if anew is inverted else []
+        undone = _undone(variable)
+        if undone is not None:
+            anew = self.written(undone, depth + 1)
+            self.kept += [undone] if anew is undone else []
             return _as(anew, variable)
         inputs = _inputs(variable)
         anew = [self._input(one, depth + 1) for one in inputs]
@@ -133,13 +133,38 @@ def _output(found, variable):
     return _as(output, variable)
 
 
-def _inverted(variable):
-    """`x` of ``exp(log(x))``, whose gradient is 0 times infinity at 0."""
+def _undone(variable):
+    """`x` of what only does something to `x` and undoes it, or None.
+
+    ``exp(log(x))``, whose gradient is 0 times infinity at 0, and ``1 - (1 -
+    x)``, which loses the digits of a small `x`.
+    """
     if _is_elementwise(variable, scal.Exp):
         (logarithm,) = variable.owner.inputs
         if _is_elementwise(logarithm, scal.Log):
             return logarithm.owner.inputs[0]
-    return None
+    return _undone_sum(variable)
+
+
+def _undone_sum(variable):
+    """`x` where numbers added to `x` and signs cancel."""
+    x, shift, sign, shifts = variable, 0.0, 1, 0
+    while _is_elementwise(x, _LINEAR):
+        inputs = x.owner.inputs
+        numbers = [logits.number_of(one) for one in inputs]
+        unknown = [one for one, n in zip(inputs, numbers) if n is None]
+        if len(unknown) != 1 or _is_discrete(unknown[0]):
+            break
+        is_difference = _is_elementwise(x, scal.Sub)
+        signs = [1] + [-1 if is_difference else 1] * (len(inputs) - 1)
+        if _is_elementwise(x, scal.Neg):
+            signs = [-1]
+        terms = [s * n for s, n in zip(signs, numbers) if n is not None]
+        shift += sign * sum(terms)
+        shifts += any(terms)
+        sign *= signs[numbers.index(None)]
+        (x,) = unknown
+    return x if shifts and shift == 0 and sign == 1 else None
 
 
 def _as(anew, variable):
@@ -156,6 +181,7 @@ def _inputs(variable):
     return node.inputs if is_open else []
 
 
+_LINEAR = scal.Add, scal.Sub, scal.Neg, scal.Cast
 _LOGARITHMS = scal.Log, scal.Log1p
 _SOFTMAXES = Softmax, SoftmaxWithBias, LogSoftmax
 _OPEN = (

@@ -424,12 +424,12 @@ def check_other(kind, layer, by_theano, by_numpy):
     rewritten = theano.function([z], ours + plain, mode=mode_of('fast_run in Python'))
     with np.errstate(all='ignore'):
         got = dict(zip(['fast_run', 'no optimizer'], [rewritten(ORDINARY)[:2], unoptimized(ORDINARY)]))
+        plain = rewritten(ORDINARY)[2:]
         true = true_results_of_other(kind, layer, by_numpy, ORDINARY)
         assert all(number.dtype == 'float32' for results in got.values() for number in results)
-        assert all(is_near(mine, number)[np.isfinite(number)].all() for results in got.values() for mine, number in zip(results, true)), (
-            got,
-            true,
-        )
+        for results in got.values():
+            for mine, its, number in zip(results, plain, true):
+                assert (is_near(mine, number) | ~np.isfinite(number * its)).all(), (mine, its, number)
         got = dict(zip(['fast_run', 'no optimizer'], [rewritten(FAR)[:2], unoptimized(FAR)]))
         plain = rewritten(FAR)[2:]
         if not all((is_near(mine, its) | ~np.isfinite(its)).all() for results in got.values() for mine, its in zip(results, plain)):
