@@ -28,43 +28,46 @@ from lasagne_objectives.kernels.elementwise import (
     cast_both_ways,
     log1mexp,
     sigmoid_crossentropy,
+    sigmoid_residual,
 )
 from lasagne_objectives.kernels.keep_rows import keep_rows
-from lasagne_objectives.kernels.rows import same_pattern
+from lasagne_objectives.kernels.rows import along_axis, same_pattern
 from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
 
 
-def find(variable):
+def find(variable, is_probability=True):
     """Find the sigmoid or softmax whose output `variable` is.
 
     Parameters
     ----------
     variable : Theano tensor
+    is_probability : bool
+        Whether it is known to be between 0 and 1.
 
     Returns
     -------
-    Sigmoid, SoftmaxRows, Product, Arranged or None
+    Sigmoid, SoftmaxRows, Product, Multiple, Arranged or None
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    for reader in _readers(_tolerance(variable)):
+    for reader in _readers(_tolerance(variable), is_probability):
         found = reader.find(variable)
         if found is not None:
             return found
     return None
 
 
-def _readers(tolerance):
+def _readers(tolerance, is_probability):
     """Those that find a sigmoid or softmax, then those of products."""
     # Logarithms in exponents are taken for logits, as they may well be, or
     # if that leads nowhere for the logarithms that they are.
     for depth in range(_MOST_LOGARITHMS):
-        reader = _Reader(depth, tolerance)
+        reader = _Reader(depth, tolerance, is_probability=is_probability)
         yield reader
         if not reader.stopped:
             break
-    yield _Reader(depth, tolerance, products=True)
+    yield _Reader(depth, tolerance, True, is_probability)
 
 
 def _tolerance(variable):
@@ -80,10 +83,14 @@ def _tolerance(variable):
 class Sigmoid(namedtuple('Sigmoid', 'scores sources')):
     """The sigmoid of `scores`, which are made of the variables `sources`."""
 
-    kind, whole = 'sigmoid', None
+    kind, whole, is_exponential = 'sigmoid', None, False
 
     def logits(self):
         return self.scores
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return sigmoid_residual(self.scores, T.zeros_like(self.scores))
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -97,7 +104,7 @@ class Sigmoid(namedtuple('Sigmoid', 'scores sources')):
 class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
     """The softmax of `scores` along an axis."""
 
-    kind = 'softmax'
+    kind, is_exponential = 'softmax', False
 
     @property
     def whole(self):
@@ -119,6 +126,10 @@ class SoftmaxRows(namedtuple('SoftmaxRows', 'scores axis sources')):
     def conditions(self):
         """What must be true for rows to be whole."""
         return []
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return along_axis(T.nnet.softmax, self._base(), self.axis)
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -145,6 +156,8 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole hoped')):
         data point may not have its classes in one row
     hoped : the same, if what is known when it is run tells that it does
     """
+
+    is_exponential = False
 
     @property
     def kind(self):
@@ -176,6 +189,10 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole hoped')):
             )
         return conditions
 
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return self._each(lambda part: part.probabilities())
+
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
         return self._each(lambda part: part.log_odds())
@@ -188,10 +205,17 @@ class Arranged(namedtuple('Arranged', 'parts arrange whole hoped')):
         return self.arrange([of(part) for part in self.parts])
 
 
-class Product(namedtuple('Product', 'logarithm sources')):
-    """A product of powers of such outputs: neither, but of known logarithm."""
+class Product(namedtuple('Product', 'logarithm sources is_exponential')):
+    """A product of powers of such outputs: neither, but of known logarithm.
+
+    is_exponential : whether there is none of them in it, an exponential alone
+    """
 
     kind, whole = 'product', None
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return T.exp(self.logarithm)
 
     def log_odds(self):
         """``log(p / (1 - p))`` of what was looked at."""
@@ -200,6 +224,24 @@ class Product(namedtuple('Product', 'logarithm sources')):
     def log_probabilities(self):
         """The logarithm of what was looked at."""
         return self.logarithm
+
+
+class Multiple(namedtuple('Multiple', 'product rest sources')):
+    """A :class:`Product` times something of which nothing is known.
+
+    A mask, say. The logarithm is that of the product plus that of the rest,
+    which keeps the gradient of either from being 0 times infinity.
+    """
+
+    kind, whole = 'multiple', None
+
+    @property
+    def is_exponential(self):
+        return self.product.is_exponential
+
+    def probabilities(self):
+        """What was looked at, computed anew."""
+        return self.product.probabilities() * self.rest
 
 
 def _arranged(arrangement, parts, pattern):
@@ -294,11 +336,13 @@ class _Reader:
         By how much, relatively, equal numbers may differ.
     products : bool
         Whether to be content with a product of what is looked for.
+    is_probability : bool
+        Whether what is found is known to be between 0 and 1.
     """
 
-    def __init__(self, depth, tolerance, products=False):
+    def __init__(self, depth, tolerance, products=False, is_probability=True):
         self.depth, self.tolerance = depth, tolerance
-        self.products = products
+        self.products, self.is_probability = products, is_probability
         self.atoms = [_Atom('e', None, None, None)]
         # What was read, by method and variable
         self.results = {}
@@ -307,6 +351,7 @@ class _Reader:
         # What the variables that are made here are made of
         self.origins = {}
         self.level = 0
+        self.heights = {}
         # Whether a logarithm was left as it is
         self.stopped = False
 
@@ -331,7 +376,7 @@ class _Reader:
         parts = []
         for part in arrangement.parts:
             found = self.find(part) or self._known(part, variable.dtype)
-            if found is None:
+            if found is None or found.kind == 'multiple':
                 return None
             parts.append(found)
         if not any(part.sources for part in parts):
@@ -380,10 +425,15 @@ class _Reader:
     def _complement(self, product, variable):
         """One minus a softmax, a product, or what is behind moves."""
         rest = self._one_minus(product)
-        found = rest and (
-            self._softmax(rest, variable) or self._product(rest, variable)
-        )
-        return found and Sigmoid(-found.log_odds(), found.sources)
+        if rest is None:
+            return None
+        found = self._softmax(rest, variable) or self._product(rest, variable)
+        # A product may be more than one, unless it leaves a probability.
+        known = ['sigmoid', 'softmax']
+        known += ['product', 'mixed'] if self.is_probability else []
+        if found is None or found.kind not in known:
+            return None
+        return Sigmoid(-found.log_odds(), found.sources)
 
     def _one_minus(self, product):
         try:
@@ -395,18 +445,75 @@ class _Reader:
         """A product of powers of sigmoids, softmaxes and exponentials."""
         if not self.products:
             return None
+        product, others = self._without_others(product)
         try:
             product, rows = self._without_rows(product, variable)
             product, sigmoids = self._without_sigmoids(product, variable)
-            parts = rows + sigmoids
-            parts += self._rest(product, variable, alone=not parts)
+            outputs = rows + sigmoids
+            parts = outputs + self._rest(product, variable, not outputs)
         except fractions.TooHard:
             return None
         sources = [source for _, made_of in parts for source in made_of]
         if not sources:
             return None
         logarithms = [logarithm for logarithm, _ in parts]
-        return Product(functools.reduce(T.add, logarithms), sources)
+        logarithm = functools.reduce(T.add, logarithms)
+        found = Product(logarithm, sources, is_exponential=not outputs)
+        return self._multiple(found, others, variable) if others else found
+
+    def _without_others(self, product):
+        """A product without what no exponential is in, and that.
+
+        Which is a list of sums, as products have them, and their powers.
+        """
+        powers, sums, others = dict(product.powers), dict(product.sums), []
+        for number in product.powers:
+            if self.atoms[number].kind == 'itself':
+                base = ((((number, 1.0),), 1.0),)
+                others.append((base, powers.pop(number)))
+        for base in product.sums:
+            if all(
+                self.atoms[number].kind == 'itself' for number in _in(base)
+            ):
+                others.append((base, sums.pop(base)))
+        if product.factor < 0:
+            others.append(((((), -1.0),), 1.0))
+        return fractions.Product(abs(product.factor), powers, sums), others
+
+    def _multiple(self, found, others, variable):
+        """A product times powers of sums of what is not known."""
+        factors = [
+            _power_of(self._sum_as(base, variable.dtype), power, None)
+            for base, power in others
+        ]
+        rest = _laid_out(functools.reduce(T.mul, factors), variable)
+        sources = [
+            source
+            for base, _ in others
+            for number in _in(base)
+            for source in self._sources(self.atoms[number].variable)
+        ]
+        return Multiple(found, rest, found.sources + sources)
+
+    def _sum_as(self, base, dtype):
+        """A sum of a product, computed in a float type or a wider one."""
+        return functools.reduce(
+            T.add,
+            [
+                functools.reduce(
+                    T.mul,
+                    [
+                        _power_of(self.atoms[number].variable, power, dtype)
+                        for number, power in key
+                    ],
+                    T.constant(factor, dtype=dtype),
+                )
+                for key, factor in base
+            ],
+        )
+
+    def _sources(self, variable):
+        return self.origins.get(variable, [variable])
 
     def _without_rows(self, product, variable):
         """A product without its softmaxes; their logarithms and sources."""
@@ -534,7 +641,7 @@ class _Reader:
             key = _key(raised(product, sign, self.tolerance))
             if key in self.exponents:
                 known = self.exponents[key]
-                sources = self.origins.get(known, [known])
+                sources = self._sources(known)
                 known = T.as_tensor_variable(known)
                 return known if sign == 1 else -known, sources
         powers = dict(_key(product))
@@ -550,7 +657,7 @@ class _Reader:
         sources = [
             source
             for variable in variables
-            for source in self.origins.get(variable, [variable])
+            for source in self._sources(variable)
         ]
         return total, sources
 
@@ -563,16 +670,36 @@ class _Reader:
                 one.kind == kind
                 and one.terms == terms
                 and one.axis == axis
-                and (variable is None or same(one.variable, variable))
+                and (variable is None or self._same(one.variable, variable))
             ):
                 return fractions.atom(number)
         self.atoms.append(_Atom(kind, variable, terms, axis))
         return fractions.atom(len(self.atoms) - 1)
 
+    def _same(self, one, two):
+        # Layers of a deep network look alike down to its input, but for that.
+        if one is not two and _same_node(one, two):
+            if self._height(one) != self._height(two):
+                return False
+        return same(one, two)
+
+    def _height(self, variable):
+        """How many nodes there are on the longest way to an input."""
+        waiting = [variable]
+        while waiting:
+            one = waiting[-1]
+            inputs = [] if one.owner is None else one.owner.inputs
+            unknown = [v for v in inputs if v not in self.heights]
+            waiting += unknown
+            if not unknown:
+                below = [self.heights[v] for v in inputs]
+                self.heights[waiting.pop()] = 1 + max(below, default=0)
+        return self.heights[variable]
+
     @_remembered
     def value(self, variable, depth):
         """A variable as a product of powers."""
-        number = _number(variable)
+        number = number_of(variable)
         if number is not None:
             return constant(number)
         return self._read(self._value, variable, depth) or self._atom(
@@ -582,7 +709,7 @@ class _Reader:
     @_remembered
     def exponential(self, variable, depth):
         """The exponential of a variable as a product of powers."""
-        number = _number(variable)
+        number = number_of(variable)
         if number is not None:
             return fractions.atom(_EULER, number) if number else ONE
         product = self._read(self._exponential, variable, depth)
@@ -729,7 +856,7 @@ class _Reader:
         ):
             raise fractions.TooHard
         moved = arrangement.arrange([one.variable])
-        self.origins[moved] = self.origins.get(one.variable, [one.variable])
+        self.origins[moved] = self._sources(one.variable)
         product = self._atom(one.kind, moved)
         if one.kind == 'exp':
             self._remember_exponent(moved, product)
@@ -794,7 +921,7 @@ class _Reader:
         return raised(self.value(inputs[0], depth), 2, self.tolerance)
 
     def _pow(self, inputs, depth):
-        power = _number(inputs[1])
+        power = number_of(inputs[1])
         return None if power is None else self._power(inputs, depth, power)
 
     def _sqrt(self, inputs, depth):
@@ -842,7 +969,7 @@ class _Reader:
         return None if inputs[0].dtype in T.discrete_dtypes else product
 
     def _switch(self, inputs, depth):
-        condition = _number(inputs[0])
+        condition = number_of(inputs[0])
         one, other = self._values(inputs[1:], depth)
         if condition is not None:
             return one if condition else other
@@ -882,7 +1009,7 @@ class _Reader:
         return self._inverse(self.exponential(inputs[0], depth))
 
     def _exp_of_product(self, inputs, depth):
-        numbers = [_number(one) for one in inputs]
+        numbers = [number_of(one) for one in inputs]
         others = [
             one for one, number in zip(inputs, numbers) if number is None
         ]
@@ -894,7 +1021,7 @@ class _Reader:
         )
 
     def _exp_of_quotient(self, inputs, depth):
-        number = _number(inputs[1])
+        number = number_of(inputs[1])
         if not number:
             return None
         return raised(
@@ -971,6 +1098,11 @@ def _key(product):
     )
 
 
+def _in(base):
+    """The atoms in a sum of a product."""
+    return [number for key, _ in base for number, _ in key]
+
+
 def _terms(product):
     return tuple(sorted(product.powers.items()))
 
@@ -989,7 +1121,15 @@ def _scaled(variable, power):
     return variable * T.constant(power, dtype=dtype)
 
 
-def _number(variable):
+def _power_of(variable, power, dtype):
+    """A variable to the power of a number, of a float type or a wider one."""
+    if variable.dtype in T.discrete_dtypes:
+        variable = variable.astype(dtype)
+    exponent = T.constant(power, dtype=variable.dtype)
+    return variable if power == 1 else variable**exponent
+
+
+def number_of(variable):
     """The number that all elements of a variable are known to be, or None."""
     try:
         number = float(T.get_scalar_constant_value(variable, max_recur=4))
@@ -1025,30 +1165,39 @@ def is_input(variable):
     return _Reader(0, _tolerance(variable)).is_input(variable)
 
 
-def twin(variable):
+#: What a formula can be given instead of predictions.
+#:
+#: variables : these
+#: sources : what they and the predictions are made of
+#: inputs_of : a function that gives the inputs of a variable between the
+#:     predictions and the sources that are between them as well, or sources
+Seen = namedtuple('Seen', 'variables sources inputs_of')
+
+
+def twin(variable, seen):
     """A variable once more, computed anew from what its logits are made of.
 
     It has no name, nor what users mark variables with: whoever replaces all
     variables of a name must not find it.
     """
-    copies = {source: source for source in find(variable).sources}
+    copies = {source: source for source in seen.sources}
 
     def copy(one):
         if one not in copies:
-            carried = _carried(one)
+            carried = seen.inputs_of(one)
             copies[one] = one
             if carried:
                 inputs = [
                     copy(v) if v in carried else v for v in one.owner.inputs
                 ]
                 node = one.owner.clone_with_new_inputs(inputs)
-                copies[one] = _anonymous(node.outputs[one.index])
+                copies[one] = anonymous(node.outputs[one.index])
         return copies[one]
 
     return copy(variable)
 
 
-def _carried(variable):
+def carried(variable):
     """The inputs whose elements a variable is computed from, one by one."""
     arrangement = moves.see(variable)
     if arrangement is not None:
@@ -1061,23 +1210,22 @@ def _carried(variable):
     return []
 
 
-def passed_over(variable):
-    """What a variable is computed from and, as found, does not depend on.
+def passed_over(variable, seen):
+    """What a variable is computed from and, as seen, does not depend on.
 
     As `x` in ``p + 0 * x``. Nothing that is made of its logits alone.
     """
-    sources = find(variable).sources
-    seen, leaves, variables = set(sources), [], [variable]
+    done, leaves, variables = set(seen.sources), [], [variable]
     while variables:
         one = variables.pop()
-        if one in seen or getattr(one, 'dtype', '') not in T.float_dtypes:
+        if one in done or getattr(one, 'dtype', '') not in T.float_dtypes:
             continue
-        seen.add(one)
-        if _carried(one):
+        done.add(one)
+        if seen.inputs_of(one) and not moves.is_dam(one):
             variables.extend(one.owner.inputs)
         else:
             leaves.append(one)
-    return [one for one in leaves if _is_made_of_more(one, sources)]
+    return [one for one in leaves if _is_made_of_more(one, seen.sources)]
 
 
 def _is_made_of_more(variable, sources):
@@ -1089,7 +1237,8 @@ def _is_made_of_more(variable, sources):
     )
 
 
-def _anonymous(variable):
+def anonymous(variable):
+    """A new variable without the name and marks of that it is a copy of."""
     marks = variable.tag
     variable.name, variable.tag = None, gof.utils.scratchpad()
     if hasattr(marks, 'test_value'):

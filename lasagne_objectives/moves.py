@@ -12,6 +12,12 @@ import theano
 from theano import gof
 import theano.scalar as scal
 import theano.tensor as T
+from theano.gradient import (
+    ConsiderConstant,
+    DisconnectedGrad,
+    GradScale,
+    ZeroGrad,
+)
 from theano.ifelse import IfElse, ifelse
 from theano.tensor.basic import Alloc, Join, Rebroadcast, Reshape
 from theano.tensor.elemwise import CAReduce, DimShuffle, Elemwise
@@ -319,9 +325,20 @@ def _view(node):
     return _move(node, _same_op(node), _stays)
 
 
-def _plain_view(node):
-    # Its subclasses mean something for the gradient.
-    return _view(node) if type(node.op) is theano.compile.ViewOp else None
+def _gradient_view(node):
+    # Theano removes it, too, once the gradient is built. A factor of the
+    # gradient, 0 among them, may be applied before or after a nonlinearity;
+    # bounds of the gradient may not.
+    is_linear = type(node.op) in (theano.compile.ViewOp, GradScale) + _DAMS
+    return _view(node) if is_linear else None
+
+
+_DAMS = ConsiderConstant, DisconnectedGrad, ZeroGrad
+
+
+def is_dam(variable):
+    """Whether no gradient passes through a variable."""
+    return variable.owner is not None and isinstance(variable.owner.op, _DAMS)
 
 
 def _is_transfer(node):
@@ -427,7 +444,7 @@ _ARRANGEMENTS = (
     (AdvancedSubtensor1, _advanced_subtensor1),
     ((AdvancedSubtensor, AdvancedBooleanSubtensor), _advanced_subtensor),
     ((Rebroadcast, theano.compile.SpecifyShape), _view),
-    (theano.compile.ViewOp, _plain_view),
+    (theano.compile.ViewOp, _gradient_view),
     (Alloc, _alloc),
     (CAReduce, _reduction),
     (Join, _join),

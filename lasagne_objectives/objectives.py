@@ -70,6 +70,7 @@ from lasagne_objectives.kernels.softmax_crossentropy import (
 )
 from lasagne_objectives.kernels.target_rank import target_rank
 from lasagne_objectives.stable import (
+    Factors,
     LogOdds,
     LogProbabilities,
     RowsOfLogits,
@@ -139,7 +140,10 @@ def binary_crossentropy(predictions, targets):
         predictions,
         targets,
         plain=_binary_crossentropy,
-        stable=[(LogOdds(), sigmoid_crossentropy)],
+        stable=[
+            (LogOdds(), sigmoid_crossentropy),
+            (Factors(), _binary_crossentropy_of_factors),
+        ],
     )
     return loss.astype(dtype)
 
@@ -147,6 +151,12 @@ def binary_crossentropy(predictions, targets):
 def _binary_crossentropy(p, t):
     # 1 - p would lose the digits of a small p.
     return -(xlogy(t, p) + xlog1py(1 - t, -p))
+
+
+def _binary_crossentropy_of_factors(log_p, q, t):
+    # Of the predictions p q.
+    log_pq = product(t, log_p) + xlogy(t, q)
+    return -(log_pq + xlog1py(1 - t, -(T.exp(log_p) * q)))
 
 
 def categorical_crossentropy(predictions, targets, axis=-1):
@@ -212,6 +222,7 @@ def categorical_crossentropy(predictions, targets, axis=-1):
             (SoftmaxLogits(axis), _crossentropy_of_logits),
             (RowsOfLogits(axis), _crossentropy_of_rows),
             (LogProbabilities(True), _crossentropy_of_log_probabilities),
+            (Factors(), _crossentropy_of_factors),
         ],
         axis=axis,
     )
@@ -231,6 +242,13 @@ def _crossentropy_of_log_probabilities(log_p, t, axis):
         t = arguments.match_shapes(t, log_p, axis)
         return -product(t, log_p).sum(axis=axis)
     return -pick_class(log_p, t, axis)
+
+
+def _crossentropy_of_factors(log_p, q, t, axis):
+    # Of the predictions p q.
+    return _crossentropy_of_log_probabilities(
+        log_p, t, axis
+    ) + _crossentropy_of_probabilities(q, t, axis)
 
 
 def _crossentropy_of_probabilities(p, t, axis):
@@ -352,13 +370,22 @@ def binary_hinge_loss(
             signs,
             delta,
             plain=_hinge_of_probabilities,
-            stable=[(LogOdds(), _hinge_of_log_odds)],
+            stable=[
+                (LogOdds(), _hinge_of_log_odds),
+                (Factors(), _hinge_of_factors),
+            ],
         )
     return loss.astype(dtype)
 
 
 def _hinge_of_log_odds(z, s, delta):
     return positive_part(delta - product(s, z))
+
+
+def _hinge_of_factors(log_p, q, s, delta):
+    # Of the predictions p q.
+    log_odds = log_p + T.log(q) - T.log1p(-(T.exp(log_p) * q))
+    return _hinge_of_log_odds(log_odds, s, delta)
 
 
 def _hinge_of_probabilities(p, s, delta):

@@ -20,7 +20,7 @@ from theano.compile import optdb
 from theano.gradient import DisconnectedType
 from theano.scan_module.scan_op import Scan
 
-from lasagne_objectives import logits
+from lasagne_objectives import logits, spelling
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
 from lasagne_objectives.kernels.elementwise import (
     cast_both_ways,
@@ -46,43 +46,62 @@ class _OwnKind:
 # What a formula can be given instead of predictions
 
 
-class LogOdds(_OwnKind, namedtuple('LogOdds', '')):
-    """``log(p / (1 - p))`` of predictions that are taken one by one."""
+class _Link(_OwnKind):
+    """From predictions to what the formula is given, and back.
+
+    Subclasses say by `of` what that is of what :func:`logits.find` found, None
+    if it does not serve, and by `predictions` what predictions are made of it.
+    """
+
+    #: How many variables it is
+    count = 1
+
+    def see(self, predictions):
+        """All that is known of it, a :class:`logits.Seen`, or None."""
+        found = logits.find(predictions)
+        wanted = None if found is None else self.of(found)
+        if wanted is None:
+            return None
+        wanted = spelling.settled(wanted, found)
+        return logits.Seen(wanted, found.sources, logits.carried)
 
     def find(self, predictions):
-        found = logits.find(predictions)
-        return None if found is None else found.log_odds()
+        """The variables that the formula is given, or None."""
+        seen = self.see(predictions)
+        return None if seen is None else seen.variables
+
+
+class LogOdds(_Link, namedtuple('LogOdds', '')):
+    """``log(p / (1 - p))`` of predictions that are taken one by one."""
+
+    def of(self, found):
+        return None if found.kind == 'multiple' else [found.log_odds()]
 
     def predictions(self, log_odds):
         return sigmoid_residual(log_odds, T.zeros_like(log_odds))
 
 
-class SoftmaxLogits(_OwnKind, namedtuple('SoftmaxLogits', 'axis')):
+class SoftmaxLogits(_Link, namedtuple('SoftmaxLogits', 'axis')):
     """The input of a softmax, for predictions taken by rows of classes."""
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if (
-            found is None
-            or found.kind != 'softmax'
-            or (found.whole != self.axis)
-        ):
-            return None
-        return found.logits()
+    def of(self, found):
+        is_whole = found.kind == 'softmax' and found.whole == self.axis
+        return [found.logits()] if is_whole else None
 
     def predictions(self, logits_):
         return along_axis(T.nnet.softmax, logits_, self.axis)
 
 
-class RowsOfLogits(_OwnKind, namedtuple('RowsOfLogits', 'axis')):
+class RowsOfLogits(_Link, namedtuple('RowsOfLogits', 'axis')):
     """The input of a softmax that reshapes may have torn.
 
     Together with whether its rows are whole, which may be known no sooner
     than when it is run; where they are not, log-probabilities.
     """
 
-    def find(self, predictions):
-        found = logits.find(predictions)
+    count = 2
+
+    def of(self, found):
         if getattr(found, 'hoped', None) != self.axis:
             return None
         conditions = found.conditions() or [T.constant(np.array(True))]
@@ -95,57 +114,75 @@ class RowsOfLogits(_OwnKind, namedtuple('RowsOfLogits', 'axis')):
         )
 
 
-class SigmoidLogits(_OwnKind, namedtuple('SigmoidLogits', '')):
+class SigmoidLogits(_Link, namedtuple('SigmoidLogits', '')):
     """The input of a sigmoid, to be ranked: it serves no derivative."""
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if found is None or found.kind != 'sigmoid':
-            return None
-        return found.logits()
+    def of(self, found):
+        return [found.logits()] if found.kind == 'sigmoid' else None
 
 
-class LogProbabilities(_OwnKind, namedtuple('LogProbabilities', 'of_all')):
+class LogProbabilities(_Link, namedtuple('LogProbabilities', 'of_all')):
     """``log(p)``, where classes may not stand in the rows of one softmax.
 
     Of all that has a logarithm, or of outputs of nonlinearities alone.
     """
 
-    def find(self, predictions):
-        found = logits.find(predictions)
-        if found is None or (found.kind == 'product' and not self.of_all):
-            return None
-        return found.log_probabilities()
+    def of(self, found):
+        others = ['multiple'] if self.of_all else ['multiple', 'product']
+        return None if found.kind in others else [found.log_probabilities()]
 
     def predictions(self, log_probabilities):
         return T.exp(log_probabilities)
+
+
+class Factors(_Link, namedtuple('Factors', '')):
+    """The logarithm of one factor of the predictions, and the other."""
+
+    count = 2
+
+    def of(self, found):
+        if found.kind != 'multiple':
+            return None
+        return [found.product.log_probabilities(), found.rest]
+
+    def predictions(self, logarithm, rest):
+        return T.exp(logarithm) * rest
+
+
+class Respelled(_Link, namedtuple('Respelled', '')):
+    """Predictions, with what they are made of written in a stable way."""
+
+    def see(self, predictions):
+        return spelling.respelled(predictions)
+
+    def predictions(self, respelled):
+        return respelled
 
 
 # ---------------------------------------------------------------------------
 # Pairs of formulas
 
 
-class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options found')):
+class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options count')):
     """A loss of logits and the same loss of predictions.
 
     stable, plain : functions of a module
         Called with the logits or the predictions, further operands, and the
         options by keyword.
     options : tuple of (name, value) pairs
-    found : int
-        How many variables the logits are: themselves, and what only their
-        formula takes beside them.
+    count : int
+        How many variables the logits are.
     """
 
     def unread(self, count):
         """Positions of operands that the formula of the logits ignores."""
         return set()
 
-    def from_logits(self, logits_, *operands):
-        return self.stable(logits_, *operands, **dict(self.options))
+    def from_logits(self, *operands):
+        return self.stable(*operands, **dict(self.options))
 
-    def from_predictions(self, predictions, logits_, *operands):
-        operands = operands[self.found - 1 :]
+    def from_predictions(self, predictions, *operands):
+        operands = operands[self.count :]
         return self.plain(predictions, *operands, **dict(self.options))
 
 
@@ -153,13 +190,9 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     """The gradients of both formulas with respect to one operand.
 
     Operands are those of `formulas` and the gradient with respect to its
-    result. Position 0 means the logits; in the formula of the predictions
-    these count as what the predictions were made of.
+    result. The first positions mean the logits; in the formula of the
+    predictions these count as what the predictions were made of.
     """
-
-    @property
-    def found(self):
-        return self.formulas.found
 
     def unread(self, count):
         return self.formulas.unread(count - 1)
@@ -172,12 +205,13 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     def from_predictions(self, predictions, *operands):
         inputs, gradient = (predictions,) + operands[:-1], operands[-1]
         gradients = pull_back(self.formulas.from_predictions, inputs, gradient)
-        if self.position > 0:
-            return gradients[self.position + 1]
+        wanted, count = gradients[self.position + 1], self.link.count
+        if self.position >= count:
+            return wanted
         through_predictions = pull_back(
-            self.link.predictions, operands[: self.found], gradients[0]
+            self.link.predictions, operands[:count], gradients[0]
         )
-        return through_predictions[0] + gradients[1]
+        return through_predictions[self.position] + wanted
 
 
 class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
@@ -187,10 +221,6 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
     positions in `moving`, counted with the predictions as 0 and the logits
     as 1.
     """
-
-    @property
-    def found(self):
-        return self.formulas.found
 
     def unread(self, count):
         # A gradient of 0 would meet, on the way back through what the
@@ -229,10 +259,10 @@ class FromLogits(gof.Op):
     """A loss of predictions, computed from their logits.
 
     Inputs are the predictions, their twin (the same once more), the logits
-    found for them and the operands of the formulas. The node stands for the
-    formula of the predictions, whatever they are replaced with; as long as
-    they are made of the logits it is computed, and differentiated, by the
-    formula of the logits.
+    found for them (as many variables as the link says) and the operands of
+    the formulas. The node stands for the formula of the predictions, whatever
+    they are replaced with; as long as they are made of the logits it is
+    computed, and differentiated, by the formula of the logits.
 
     The twin is for ``theano.scan``, which replaces, in the gradient of its
     step, all that equals a result of the step by an input with the result
@@ -246,23 +276,21 @@ class FromLogits(gof.Op):
         self.link = link
         self.formulas = formulas
 
-    def make_node(self, predictions, twin, logits_, *operands):
+    def make_node(self, predictions, twin, *operands):
         # Only the type is wanted, which needs no test values.
         with theano.change_flags(compute_test_value='off'):
-            result = self.formulas.from_logits(logits_, *operands)
+            result = self.formulas.from_logits(*operands)
         return gof.Apply(
-            self,
-            [predictions, twin, logits_] + list(operands),
-            [result.type()],
+            self, [predictions, twin] + list(operands), [result.type()]
         )
 
-    def _is_made_of_logits(self, predictions, twin, logits_, *operands):
+    def _is_made_of_logits(self, predictions, twin, *operands):
         found = self.link.find(predictions)
         if found is None:
             return logits.is_input(predictions) and logits.same(
                 predictions, twin
             )
-        return logits.same(_as_list(found)[0], logits_)
+        return all(map(logits.same, found, operands))
 
     def _is_derivative(self):
         """Whether the formula of the predictions reads the logits too.
@@ -286,9 +314,7 @@ class FromLogits(gof.Op):
             found = self.link.find(node.inputs[0])
             if found is not None:
                 formula = self.formulas.from_logits
-                inputs = (
-                    _as_list(found) + node.inputs[2 + self.formulas.found :]
-                )
+                inputs = found + node.inputs[2 + self.link.count :]
         # Logits may be of a wider type than the predictions.
         (result,) = node.outputs
         value = cast_both_ways(formula(*inputs), result.dtype)
@@ -328,7 +354,8 @@ class FromLogits(gof.Op):
         ]
         # An accuracy is constant in everything: the predictions may ask too.
         constant = node.outputs[0].dtype in T.discrete_dtypes
-        connected[0] = constant or made_of_logits or self._is_derivative()
+        if not (constant or made_of_logits or self._is_derivative()):
+            connected[: self.link.count] = [False] * self.link.count
         return [[constant or not made_of_logits], [False]] + [
             [one] for one in connected
         ]
@@ -360,7 +387,8 @@ class FromLogits(gof.Op):
                 gradient,
             )
             if not self._is_derivative():
-                gradients[1] = DisconnectedType()()
+                for position in range(self.link.count):
+                    gradients[position + 1] = DisconnectedType()()
         return gradients[:1] + [DisconnectedType()()] + gradients[1:]
 
     def R_op(self, inputs, eval_points):
@@ -398,11 +426,6 @@ class FromLogits(gof.Op):
             return None
         op = FromLogits(self.link, PushForward(self.formulas, moving))
         return op(*(inputs + [points[position] for position in moving]))
-
-
-def _as_list(found):
-    """The variables that a link has found."""
-    return found if isinstance(found, list) else [found]
 
 
 class FlatIn(gof.Op):
@@ -466,16 +489,14 @@ def from_logits(predictions, *operands, plain, stable, **options):
         Passed to the functions by keyword.
     """
     options = tuple(sorted(options.items()))
-    for link, formula in stable:
-        found = link.find(predictions)
-        if found is not None:
-            found = _as_list(found)
-            formulas = Formulas(formula, plain, options, len(found))
-            twin = logits.twin(predictions)
-            loss = FromLogits(link, formulas)(
-                predictions, twin, *found, *operands
-            )
-            return _flat_in(logits.passed_over(predictions), loss)
+    for link, formula in stable + [(Respelled(), plain)]:
+        seen = link.see(predictions)
+        if seen is not None:
+            formulas = Formulas(formula, plain, options, link.count)
+            twin = logits.twin(predictions, seen)
+            inputs = [predictions, twin] + seen.variables + list(operands)
+            loss = FromLogits(link, formulas)(*inputs)
+            return _flat_in(logits.passed_over(predictions, seen), loss)
     return plain(predictions, *operands, **dict(options))
 
 
