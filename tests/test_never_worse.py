@@ -28,6 +28,7 @@ from ways import SIGMOIDS, SOFTMAXES
 random = np.random.RandomState(0)
 ORDINARY = random.randn(4, 4).astype('float32')
 SATURATED = np.float32([[1e3, -1e3, 0, 88.5], [-103.5, 16.5, -19.5, 1e-3], [1e4, 30.5, -30.5, -0.1], [745.5, -1e4, 3, -12]])
+MASKED = np.float32([[1, -np.inf, 0, 2], [-1, 3, -np.inf, -np.inf], [-np.inf, 1, -2, 40], [0, 1, np.inf, -1]])
 CHOICE = np.array([[1, 0, 1, 0], [0, 0, 1, 1], [1, 1, 1, 0], [0, 1, 0, 1]])
 ROWS = np.array([1, 0, 0, 1])
 LABELS = np.float32([[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 1]])
@@ -231,10 +232,17 @@ def compiled(layer, losses, mode):
 
 
 def check_recognised(kind, mode, layer):
-    function = compiled(layer, LOSSES[kind][:1], mode)
+    beside_plain = mode == REWRITES[0]
+    function = compiled(layer, LOSSES[kind][: 1 + beside_plain], mode)
     for z in ORDINARY, SATURATED:
         for got, (true, bound) in zip(function(z), true_results(kind, layer, z)):
             assert_within(got, true, bound, 'float32')
+    if beside_plain:
+        with np.errstate(all='ignore'):
+            value, gradient, *plain = function(MASKED)
+        for mine, its in (value, plain[0]), (gradient, plain[1]):
+            there = np.isfinite(its)
+            np.testing.assert_allclose(mine[there], its[there], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize('kind', SPELLINGS)
@@ -267,23 +275,26 @@ BESIDE = {
 
 
 @pytest.mark.parametrize('mode', REWRITES)
-@pytest.mark.parametrize('number', [0.25, 0, 1])
-@pytest.mark.parametrize('name', BESIDE)
-def test_numbers_beside_a_sigmoid(name, number, mode):
+def test_numbers_beside_a_sigmoid(mode):
     """Found by the property below: exp(1000), in the branch that is not chosen, made its gradient NaN where no optimizer mends it."""
 
-    @np.errstate(divide='ignore')
-    def logits(z):
-        return np.where(CHOICE, z, np.float32(np.log(number) - np.log1p(-number)))
+    def losses(z):
+        p = SIGMOIDS['1 / (1 + exp(-z))'](z)
+        return [LOSSES['sigmoid'][0](BESIDE[name](p, number)) for name, number in cases]
 
-    spelling = SIGMOIDS['1 / (1 + exp(-z))']
-    function = compiled(Layer(name, lambda z: BESIDE[name](spelling(z), number), logits), LOSSES['sigmoid'][:1], mode)
-    for z in ORDINARY, SATURATED:
-        value, gradient = oracle.exact(oracle.binary_of_sigmoid, logits(z), LABELS)
-        bounds = oracle.binary_bounds(value, gradient, logits(z), LABELS, 'float32')
-        of_z = oracle.Exact(np.where(CHOICE, gradient.numbers, oracle.ZERO))
-        for got, true, bound in zip(function(z), [value, of_z], bounds):
-            assert_within(got, true, bound, 'float32')
+    cases = [(name, number) for name in sorted(BESIDE) for number in (0.25, 0, 1)]
+    z = T.fmatrix('z')
+    function = theano.function([z], [output for loss in losses(z) for output in with_gradient(loss, z)], mode=mode_of(mode))
+    for logits in ORDINARY, SATURATED:
+        results = function(logits)
+        for (name, number), *got in zip(cases, results[::2], results[1::2]):
+            with np.errstate(divide='ignore'):
+                beside = np.where(CHOICE, logits, np.float32(np.log(number) - np.log1p(-number)))
+            value, gradient = oracle.exact(oracle.binary_of_sigmoid, beside, LABELS)
+            bounds = oracle.binary_bounds(value, gradient, beside, LABELS, 'float32')
+            of_z = oracle.Exact(np.where(CHOICE, gradient.numbers, oracle.ZERO))
+            for mine, true, bound in zip(got, [value, of_z], bounds):
+                assert_within(mine, true, bound, 'float32', case=np.full((4, 4), '%s of %s' % (name, number)))
 
 
 # And the reverse -----------------------------------------------------------------------------------------------------------------
