@@ -36,14 +36,13 @@ from lasagne_objectives.kernels.softmax_crossentropy import log_softmax
 from lasagne_objectives.kernels.softmax_log_odds import softmax_log_odds
 
 
-def find(variable, is_probability=True):
+def find(variable):
     """Find the sigmoid or softmax whose output `variable` is.
 
     Parameters
     ----------
     variable : Theano tensor
-    is_probability : bool
-        Whether it is known to be between 0 and 1.
+        Probabilities: what would be a sigmoid if it is between 0 and 1 is one.
 
     Returns
     -------
@@ -51,23 +50,46 @@ def find(variable, is_probability=True):
         None if it is the output of neither, or of a softmax of which some
         classes have been left behind.
     """
-    for reader in _readers(_tolerance(variable), is_probability):
-        found = reader.find(variable)
-        if found is not None:
-            return found
-    return None
+    return Finder(is_probability=True).find(variable)
 
 
-def _readers(tolerance, is_probability):
-    """Those that find a sigmoid or softmax, then those of products."""
-    # Logarithms in exponents are taken for logits, as they may well be, or
-    # if that leads nowhere for the logarithms that they are.
-    for depth in range(_MOST_LOGARITHMS):
-        reader = _Reader(depth, tolerance, is_probability=is_probability)
-        yield reader
-        if not reader.stopped:
-            break
-    yield _Reader(depth, tolerance, True, is_probability)
+class Finder:
+    """Finds sigmoids and softmaxes in variables that have much in common.
+
+    Parameters
+    ----------
+    is_probability : bool
+        Whether the variables are known to be between 0 and 1.
+    """
+
+    def __init__(self, is_probability=False):
+        self.is_probability = is_probability
+        # What was read of one is not read again for another.
+        self.readers = {}
+
+    def find(self, variable):
+        """As the function :func:`find`."""
+        for reader in self._readers(_tolerance(variable)):
+            found = reader.find(variable)
+            if found is not None:
+                return found
+        return None
+
+    def _readers(self, tolerance):
+        """Those that find a sigmoid or softmax, then those of products."""
+        # Logarithms in exponents are taken for logits, as they may well be, or
+        # if that leads nowhere for the logarithms that they are.
+        for depth in range(_MOST_LOGARITHMS):
+            reader = self._reader(depth, tolerance, False)
+            yield reader
+            if not reader.stopped:
+                break
+        yield self._reader(depth, tolerance, True)
+
+    def _reader(self, *how):
+        if how not in self.readers:
+            self.readers[how] = _Reader(*how, self.is_probability)
+        return self.readers[how]
 
 
 def _tolerance(variable):
@@ -305,6 +327,9 @@ _EULER = 0
 
 # One within the other: more is nobody's way to write a sigmoid.
 _MOST_LOGARITHMS = 4
+
+# Beyond that many, graphs to compare are measured first.
+_MOST_PAIRS = 32
 
 # Deeper expressions are somebody's network, not the spelling of a sigmoid.
 _DEEPEST = 16
@@ -677,11 +702,11 @@ class _Reader:
         return fractions.atom(len(self.atoms) - 1)
 
     def _same(self, one, two):
-        # Layers of a deep network look alike down to its input, but for that.
-        if one is not two and _same_node(one, two):
-            if self._height(one) != self._height(two):
-                return False
-        return same(one, two)
+        # Layers of a deep network may look alike, down to its input.
+        alike = same(one, two, _MOST_PAIRS)
+        if alike is None:
+            return self._height(one) == self._height(two) and same(one, two)
+        return alike
 
     def _height(self, variable):
         """How many nodes there are on the longest way to an input."""
@@ -1320,17 +1345,20 @@ def _reduced_axes(kept_reduction):
     ]
 
 
-def same(first, second):
+def same(first, second, most=None):
     """Whether two variables are computed in the same way from the same ones.
 
     Stops at variables that are identical, so that only the few nodes that
-    were built twice are read, and each pair of these once.
+    were built twice are read, and each pair of these once. None where more
+    than `most` pairs do not decide it.
     """
     pairs, seen = [(first, second)], set()
     while pairs:
         pair = one, two = pairs.pop()
         if one is two or pair in seen:
             continue
+        if len(seen) == most:
+            return None
         seen.add(pair)
         if isinstance(one, theano.Constant):
             if not (

@@ -21,7 +21,7 @@ from lasagne_objectives.kernels.elementwise import cast_both_ways
 from lasagne_objectives.kernels.rows import same_pattern
 
 # Deeper expressions are somebody's network, not what became of its output.
-_DEEPEST = 16
+_DEEPEST = 8
 
 
 def respelled(variable):
@@ -74,6 +74,7 @@ class _Writer:
         self.results = {source: source for source in sources}
         self.discrete_only = discrete_only
         self.kept = []
+        self.finder = logits.Finder()
 
     def written(self, variable, depth=0):
         """The variable written anew, itself if there is nothing to write."""
@@ -84,7 +85,7 @@ class _Writer:
         return self.results[variable]
 
     def _anew(self, variable, depth):
-        found = None if self.discrete_only else _find(variable)
+        found = None if self.discrete_only else self._find(variable)
         if found is not None:
             self.kept += found.sources
             return _output(found, variable)
@@ -102,6 +103,19 @@ class _Writer:
         node = variable.owner.clone_with_new_inputs(anew)
         return logits.anonymous(node.outputs[variable.index])
 
+    def _find(self, variable):
+        """The sigmoid or softmax that is computed, or the logarithm of one."""
+        # What has only been moved is written where it was computed.
+        if (
+            variable.owner is None
+            or _is_discrete(variable)
+            or moves.see(variable) is not None
+        ):
+            return None
+        is_logarithm = _is_elementwise(variable, _LOGARITHMS)
+        found = self.finder.find(T.exp(variable) if is_logarithm else variable)
+        return None if found is None or found.is_exponential else found
+
     def _input(self, variable, depth):
         if self.discrete_only and _is_discrete(variable):
             return _Writer().written(variable, depth)
@@ -110,19 +124,6 @@ class _Writer:
 
 def _is_discrete(variable):
     return getattr(variable, 'dtype', None) in T.discrete_dtypes
-
-
-def _find(variable):
-    """The sigmoid or softmax that is computed, or the logarithm of one."""
-    # What has only been moved is written where it was computed.
-    if _is_discrete(variable) or moves.see(variable) is not None:
-        return None
-    if variable.owner is None:
-        return None
-    is_logarithm = _is_elementwise(variable, _LOGARITHMS)
-    output = T.exp(variable) if is_logarithm else variable
-    found = logits.find(output, is_probability=False)
-    return None if found is None or found.is_exponential else found
 
 
 def _output(found, variable):
