@@ -368,9 +368,14 @@ def test_a_module_of_the_script_by_the_name_of_one_that_is_gone(folder):
 
 
 def test_everything_if_asked_to(folder):
+    """In the folder of the script or below it; elsewhere only what does not parse."""
     folder.finder.everything = True
     (folder.path / 'both_here.py').write_text('x = 7 / 2')
-    assert importlib.import_module('both_here').x == 3
+    (folder.path / 'both_there.py').write_text('x = 7 / 2')
+    assert importlib.import_module('both_here').x == 3.5
+    folder.finder.main_finder(str(folder.path / 'both_there.py'))
+    assert importlib.import_module('both_there').x == 3
+    assert folder.finder.loader('fissix.refactor', str(folder.path / 'both_there.py')) is None
 
 
 def test_without_fissix(folder, monkeypatch):

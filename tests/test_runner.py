@@ -496,6 +496,32 @@ def test_startup_reports_before_anything_is_imported(startup, monkeypatch):
     assert finder.report() == NOTHING
 
 
+@pytest.mark.parametrize(
+    'error, hints',
+    [
+        (NameError("name 'xrange' is not defined"), 1),
+        (ModuleNotFoundError("No module named 'cPickle'"), 1),
+        (AttributeError("'dict' object has no attribute 'iteritems'"), 1),
+        (NameError("name 'nothing' is not defined"), 0),
+        (KeyError('xrange'), 0),
+    ],
+)
+def test_what_only_python_2_has_is_hinted_at(startup, monkeypatch, capsys, error, hints):
+    _, (report,) = startup('1')
+    monkeypatch.setattr(sys, '__stderr__', sys.stderr)
+    monkeypatch.setattr(sys, 'last_value', error, raising=False)
+    report()
+    assert capsys.readouterr().err.count('run it by python -m lasagne_objectives --python2') == hints
+
+
+def test_a_script_that_parses_is_python_2_if_one_says_so(tmp_path):
+    (tmp_path / 'parses.py').write_text('import sys\nprint(sum(xrange(4)) / 4, sys.argv)')
+    code, out, err = run_python(*RUNNER, 'parses.py', cwd=tmp_path)
+    assert code == 1 and "name 'xrange' is not defined" in err and '--python2' in err.splitlines()[-2]
+    code, out, err = run_python(*RUNNER, '-q', '--python2', 'parses.py', 'a', cwd=tmp_path)
+    assert (code, out, err) == (0, "(1, ['parses.py', 'a'])\n", '')
+
+
 def test_the_report_names_what_was_used(tmp_path):
     code = 'from collections import Iterable; import time, theano; time.clock()'
     code, _, err = run_python(*RUNNER, '-c', code, cwd=tmp_path)

@@ -7,15 +7,26 @@ does not, as the runner loads this file by itself, see
 """
 
 import os
+import re
 import sys
 import sysconfig
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 
-__all__ = ['install']
+__all__ = ['install', 'looks_like_python_2']
 
 INSTALLED = 'site-packages', 'dist-packages'
+OURS = 'fissix', 'lasagne_objectives'
 PYTHONS = os.path.join(os.path.realpath(sysconfig.get_path('stdlib')), '')
+
+
+# What only Python 2 has: modules, builtins and methods.
+NAMES = set(
+    'StringIO cPickle cStringIO ConfigParser Queue urllib2 urlparse izip imap '
+    'urlretrieve urlopen basestring cmp execfile file long raw_input reduce '
+    'reload unichr unicode xrange has_key iteritems iterkeys itervalues '
+    'maxint setdefaultencoding letters'.split()
+)
 
 
 class TreeFinder:
@@ -24,8 +35,8 @@ class TreeFinder:
     Parameters
     ----------
     everything : bool
-        Whether to take all files of the tree for Python 2, also those that
-        parse as Python 3.
+        Whether to take all files in the script's folder, and in the current
+        one, for Python 2, also those that parse as Python 3.
     say : callable
         Is called with a sentence on each file.
     """
@@ -33,6 +44,7 @@ class TreeFinder:
     def __init__(self, everything, say):
         self.everything = everything
         self.say = say
+        self.folders = {os.path.realpath(os.curdir)}
         # while Python looks for the script in a folder, it is not to be had
         self.main = sys.modules['__main__']
 
@@ -56,6 +68,7 @@ class TreeFinder:
         Python asks these whether the script is an archive or a folder which
         has a module ``__main__`` in it, and runs that then.
         """
+        self.folders.add(os.path.dirname(os.path.realpath(path)))
         loader = self.loader('__main__', path)
         if loader is None:
             raise ImportError("not a script in Python 2", path=path)
@@ -71,11 +84,12 @@ class TreeFinder:
         file : str
             Its path.
         """
-        if not os.path.isfile(file) or not is_own(file):
+        ours = name.partition('.')[0] in OURS
+        if ours or not os.path.isfile(file) or not is_own(file):
             return None
         with open(file, 'rb') as opened:
             source = opened.read()
-        if not self.everything and parses(source):
+        if not self.is_meant(file) and parses(source):
             return None
         try:
             from fissix.pgen2.parse import ParseError
@@ -95,6 +109,13 @@ class TreeFinder:
             return None  # neither: Python says what is wrong
         self.say("%s is Python 2, and translated in memory" % file)
         return Python2Loader(name, file, code, builtins, self.main)
+
+    def is_meant(self, file):
+        """Whether a file is to be taken for Python 2 even if it parses."""
+        folder = os.path.dirname(os.path.realpath(file)) + os.sep
+        return self.everything and any(
+            folder.startswith(os.path.join(own, '')) for own in self.folders
+        )
 
 
 class Python2Loader(SourceFileLoader):
@@ -170,6 +191,21 @@ def parses(source):
     except SyntaxError:
         return False
     return True
+
+
+def looks_like_python_2(error):
+    """Whether an error asks for a name that only Python 2 has.
+
+    Parameters
+    ----------
+    error : BaseException or None
+
+    Returns
+    -------
+    bool
+    """
+    misses = isinstance(error, (AttributeError, ImportError, NameError))
+    return misses and not NAMES.isdisjoint(re.findall(r'\w+', str(error)))
 
 
 def install(everything, say):

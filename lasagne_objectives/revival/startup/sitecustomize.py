@@ -17,6 +17,11 @@ PACKAGE = os.path.dirname(os.path.dirname(FOLDER))
 # What Lasagne 0.1 imports of Theano and others do, too.
 DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
+HINT = (
+    "lasagne_objectives: that name is of Python 2. If the script is, though "
+    "it parses as Python 3, run it by python -m lasagne_objectives --python2"
+)
+
 # Who imports one of these may ask for what has gone.
 OF_THEIR_TIME = 'theano', 'lasagne', 'nolearn', 'sklearn'
 
@@ -108,6 +113,9 @@ def report_at_exit(finder):
         # Not again in a fork of this process. The script may have replaced
         # sys.stderr; Python itself has none if it was closed.
         if os.getpid() == process and sys.__stderr__ is not None:
+            # of what Python has printed a traceback before
+            if tree.looks_like_python_2(getattr(sys, 'last_value', None)):
+                print(HINT, file=sys.__stderr__)
             print(finder.report(), file=sys.__stderr__)
 
     atexit.register(report)
@@ -118,7 +126,8 @@ lent.lend_standard_library()
 finder = StartupFinder()
 # Taken away, so that processes which this one starts do not report.
 reports = bool(os.environ.pop('LASAGNE_OBJECTIVES_REPORT', ''))
-load('python2.tree').install(
+tree = load('python2.tree')
+tree.install(
     everything=bool(os.environ.get('LASAGNE_OBJECTIVES_PYTHON2', '')),
     say=say if reports else len,
 )
