@@ -1,7 +1,9 @@
 """The C kernels against their NumPy forms, and as citizens of a process."""
 
 import functools
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -12,10 +14,12 @@ import pytest
 import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
+from lasagne_objectives import kernels
 from lasagne_objectives.kernels import (
     c_kernel,
     class_margin,
     elementwise,
+    keep_rows,
     match_shapes,
     merge,
     pick_class,
@@ -200,6 +204,46 @@ def test_an_axis_is_where_its_rows_are():
     of_rows = theano.function(inputs, image_kernels(*inputs), mode=PYTHON)(rows[0], indices.ravel(), rows[1], gradient.ravel())
     for image, row in zip(images, of_rows):
         np.testing.assert_array_equal(image.ravel() if image.ndim == 3 else np.moveaxis(image, 1, -1).reshape(-1, 3), row)
+
+
+def torn_kernels(z, indices, soft, gradient, whole):
+    both = softmax_crossentropy.SoftmaxCrossentropyWithGradient()
+    return [
+        softmax_crossentropy.softmax_crossentropy(z, indices, 1, whole),
+        softmax_crossentropy.softmax_crossentropy_gradient(z, soft, gradient, 1, whole),
+        *both(z, indices, gradient, whole),
+        *both(z, soft, gradient, whole),
+        keep_rows.keep_rows(z, whole, 1),
+        keep_rows.KeepRowsGradient()(z, soft, whole),
+    ]
+
+
+@functools.lru_cache(maxsize=None)
+def torn_function(mode):
+    inputs = [T.ftensor3(), T.lmatrix(), T.ftensor3(), T.fmatrix(), T.bscalar()]
+    return theano.function(inputs, torn_kernels(*inputs[:4], T.neq(inputs[4], 0)), mode=mode)
+
+
+@pytest.mark.parametrize('whole', [0, 1], ids=['torn', 'whole'])
+@pytest.mark.parametrize('shape', [(0, 3, 2), (3, 1, 5), (4, 7, 9), (2, 90, 3)], ids=str)
+def test_kernels_of_rows_that_may_be_torn(shape, whole):
+    rng = np.random.RandomState(5)
+    z, soft = [(rng.randn(*shape) * 5).astype('float32') for _ in range(2)]
+    points = shape[:1] + shape[2:]
+    indices, gradient = rng.randint(0, shape[1], points), rng.randn(*points).astype('float32')
+    for view in (lambda a: a), np.asfortranarray:
+        inputs = view(z), indices, view(soft), gradient, whole
+        got, expected = [torn_function(mode)(*inputs) for mode in (COMPILED, PYTHON)]
+        for one, other in zip(got, expected):
+            assert_agree(one, other, 'float32')
+    if whole:
+        np.testing.assert_array_equal(got[-2], z)
+        np.testing.assert_array_equal(got[-1], soft)
+    else:
+        # The formulas, once more.
+        np.testing.assert_allclose(got[0], -np.take_along_axis(z, indices[:, None], 1)[:, 0], rtol=1e-6)
+        np.testing.assert_allclose(got[1], -gradient[:, None] * soft, rtol=1e-6)
+        np.testing.assert_allclose(np.exp(got[-2]).sum(axis=1), np.ones(points), rtol=1e-5)
 
 
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
@@ -456,6 +500,9 @@ def test_sweep_of_one_result_in_numpy():
 # Derivatives ---------------------------------------------------------------
 
 
+TORN, WHOLE = [T.constant(np.array(whole)) for whole in (False, True)]
+
+
 def differentiable_kernels(indices):
     ones = np.ones(4)
     return {
@@ -467,6 +514,12 @@ def differentiable_kernels(indices):
         'log softmax': lambda z: softmax_crossentropy.log_softmax(z),
         'log-odds': lambda z: softmax_log_odds.softmax_log_odds(z),
         'log-odds along axis 0': lambda z: softmax_log_odds.softmax_log_odds(z, 0),
+        'torn, indices': lambda z: softmax_crossentropy.softmax_crossentropy(z, indices, 1, TORN),
+        'torn, dense': lambda z, t: softmax_crossentropy.softmax_crossentropy(z, t, 1, TORN),
+        'whole, dense': lambda z, t: softmax_crossentropy.softmax_crossentropy(z, t, 1, WHOLE),
+        'kept torn': lambda z: keep_rows.keep_rows(z, TORN, 1),
+        'kept whole': lambda z: keep_rows.keep_rows(z, WHOLE, 1),
+        'gradient of kept torn': lambda z, g: keep_rows.KeepRowsGradient()(z, g, TORN),
         'gradient of log-odds': lambda z, g: softmax_log_odds.softmax_log_odds_gradient(z, g),
         'gradient of log-odds along axis 0': lambda z, g: softmax_log_odds.softmax_log_odds_gradient(z, g, 0),
         'margin': lambda z: class_margin.class_margin(z, indices),
@@ -740,6 +793,22 @@ def test_debug_mode_finds_nothing():
     )
     rng = np.random.RandomState(11)
     assert np.isfinite(function(rng.randn(4, 3), np.array([0, 2, 1, 1]), rng.rand(4, 3))[1])
+
+
+def ops_of_the_kernels():
+    """The classes of Ops in kernels/, those that are only there to be inherited from apart."""
+    modules = [
+        importlib.import_module('lasagne_objectives.kernels.' + m.name) for m in pkgutil.iter_modules(kernels.__path__) if not m.ispkg
+    ]
+    classes = {c for m in modules for c in vars(m).values() if isinstance(c, type) and issubclass(c, theano.gof.Op)}
+    return [c for c in classes if c.__module__.startswith(kernels.__name__) and hasattr(c, 'make_node') and 'make_node' in vars(c)]
+
+
+def test_no_op_is_without_c_code():
+    ops = ops_of_the_kernels()
+    assert {keep_rows.KeepRows, softmax_log_odds.SoftmaxLogOddsGradient, match_shapes.MatchShapes, sweep.Sweep} <= set(ops)
+    for op in ops:
+        assert op.c_code is not theano.gof.Op.c_code, op
 
 
 def test_c_code_is_written_for_every_kernel():

@@ -19,7 +19,7 @@ from theano.gradient import DisconnectedInputError, disconnected_grad, grad_clip
 from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 from compiled import REWRITES, Functions, mode_of, with_gradient
-from device import ON_GPU, by_scan
+from device import ON_GPU, by_scan, of_the_cpu
 from ways import SIGMOIDS, SOFTMAXES, exp_over_sum
 
 every_rewrite = pytest.mark.parametrize('mode', REWRITES)
@@ -613,3 +613,50 @@ def test_binary_accuracy_compares_the_predictions(mode):
     z = T.dvector('z')
     f = theano.function([z], lo.binary_accuracy(T.nnet.sigmoid(z), 1), mode=mode_of(mode))
     np.testing.assert_array_equal(f([-1e-30, -1, 1]), [True, False, True])
+
+
+# Rows of which nobody knows, before they are run, whether they are whole -------------------------------------------------------------
+
+UNKNOWN = {
+    'sequences': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape),
+    'time first': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape).dimshuffle(1, 0, 2)[::-1],
+    'the last step': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape)[:, -1:],
+    'twice': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape((-1, 2, z.shape[2])).reshape(z.shape),
+    'of several axes': lambda z, n: exp_over_sum(z.reshape((1, -1, n))).reshape(z.shape),
+}
+
+
+@every_rewrite
+@pytest.mark.parametrize('classes', [6, 3, 12], ids=['whole', 'torn', 'in pairs'])
+@pytest.mark.parametrize('way', UNKNOWN)
+def test_rows_that_a_reshape_may_tear(way, classes, mode):
+    """It is seen when they are run: where the last axis keeps its length, saturated rows keep their digits."""
+    z, indices, soft = T.tensor3('z', 'float64'), T.lmatrix('indices'), T.tensor3('soft', 'float64')
+    rng = np.random.RandomState(6)
+    logits = rng.randn(2, 4, 6)
+    p = UNKNOWN[way](z, classes)
+    shape = p.eval({z: logits}).shape
+    values = logits, rng.randint(0, 6, shape[:2]), rng.rand(*shape)
+    outputs, plain = [], []
+    for predictions, results in ((p, outputs), (T.clip(p, 0, 1), plain)):
+        for t in indices, soft:
+            loss = lo.categorical_crossentropy(predictions, t)
+            results += [loss, theano.grad((loss * T.sqr(soft[:, :, 0])).sum(), z)]
+        results.append(lo.categorical_accuracy(predictions, indices, top_k=2))
+    got = theano.function([z, indices, soft], outputs, mode=mode_of(mode))(*values)
+    expected = theano.function([z, indices, soft], plain, mode=mode_of('no optimizer'))(*values)
+    for one, other in zip(got, expected):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    if classes == 6:
+        # Saturated, two logits of a row differ by less than their softmax can tell.
+        saturated = lo.categorical_crossentropy(UNKNOWN[way](1000 * z, 6), indices)
+        f = theano.function([z, indices], [saturated, theano.grad(saturated.sum(), z)], mode=mode_of(mode))
+        assert all(np.isfinite(result).all() for result in f(*values[:2]))
+
+
+@of_the_cpu
+def test_rows_that_a_reshape_may_tear_reach_the_fused_kernel():
+    z, t = T.ftensor3(), T.imatrix()
+    loss = lo.categorical_crossentropy(UNKNOWN['sequences'](z, 6), t).mean()
+    names = [type(node.op).__name__ for node in theano.function([z, t], [loss, theano.grad(loss, z)]).maker.fgraph.toposort()]
+    assert 'SoftmaxCrossentropyWithGradient' in names and 'LogSoftmax' not in names

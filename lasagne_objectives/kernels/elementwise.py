@@ -303,7 +303,7 @@ class _VectorisedSigmoidResidual(SigmoidResidual):
     code = """
         {
             const %(real)s e = exp_of_negative(%(x)s > 0 ? -%(x)s : %(x)s);
-            const %(real)s smaller = e / (1 + e);
+            const %(real)s smaller = e * (1 / (1 + e));
             %(out)s = %(x)s > 0 ? (1 - %(y)s) - smaller : smaller - %(y)s;
         }
     """

@@ -119,12 +119,13 @@ LO_INLINE double log_of_large(double w)
     return w == w ? result : w;
 }
 
-/* log(1 + e) for 0 <= e <= 1: what rounding 1 + e loses is added back. */
+/* log(1 + e) for 0 <= e <= 1: what rounding 1 + e loses is added back. Where
+ * the sigmoid e / (1 + e) is wanted as well, one division serves both. */
 template <typename real>
 LO_INLINE real log1p_of_fraction(real e)
 {
     const real w = 1 + e;
-    return log_of_large(w) + (e - (w - 1)) / w;
+    return log_of_large(w) + (e - (w - 1)) * (1 / w);
 }
 
 /* Sums run in the type of the numbers over so many of them, then in double (in

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import theano
 import theano.tensor as T
-from lasagne_objectives.kernels import class_margin, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
-from lasagne_objectives.kernels.gpu import ops
+from lasagne_objectives.kernels import class_margin, keep_rows, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
+from lasagne_objectives.kernels.gpu import ops, rewrites
+from lasagne_objectives.kernels.sweep import Sweep
 
-from test_kernels import COMPILED, PYTHON, SHAPES, UNMERGED, assert_agree, data, row_kernels
+from test_kernels import COMPILED, PYTHON, SHAPES, UNMERGED, assert_agree, data, ops_of_the_kernels, row_kernels
 
 # Views of arrays on the device, of any steps, that show the same numbers
 VIEWS = {
@@ -183,7 +184,13 @@ def test_shapes_are_inferred():
     ]
 
 
-@pytest.mark.parametrize('op', [class_margin.ClassMargin(), pick_class.pick_class, target_rank.target_rank])
+def test_no_kernel_is_without_a_form_for_the_gpu():
+    """Those that are not lifted are always lowered to others before, or come into graphs after the move to the GPU."""
+    lowered, later = {keep_rows.KeepRows, keep_rows.KeepRowsGradient}, {softmax_crossentropy.SoftmaxCrossentropyWithGradient, Sweep}
+    assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | lowered | later
+
+
+@pytest.mark.parametrize('op', [class_margin.ClassMargin(), pick_class.PickClass(), target_rank.TargetRank()])
 def test_what_is_lifted_has_an_op_for_the_gpu(op):
     z, i = theano.shared(np.ones((4, 3), 'float32')), theano.shared(np.zeros(4, 'int16'))
     assert names(
