@@ -475,7 +475,15 @@ def test_quiet_startup_registers_nothing(startup):
     assert startup('')[1] == []
 
 
+@pytest.mark.parametrize('report, said', [('', ''), ('1', 'lasagne_objectives: a sentence\n')])
+def test_startup_says_what_is_translated(startup, capsys, report, said):
+    startup(report)
+    sys.meta_path[1].say('a sentence')
+    assert capsys.readouterr().err == said
+
+
 def test_startup_reports_at_exit(startup, monkeypatch, capsys):
+    importlib.import_module('lasagne_objectives.revival.replacement')
     finder, (report,) = startup('1')
     monkeypatch.setattr(sys, '__stderr__', None)
     report()
