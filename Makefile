@@ -76,6 +76,7 @@ bench:
 	@bash benchmarks/setup
 	.bench/python/bin/python benchmarks/cpu.py $(ARGS)
 ifndef ARGS
+	.bench/python/bin/python benchmarks/cpu.py --ways
 	.bench/python/bin/python benchmarks/compile_time.py
 	.bench/python/bin/python benchmarks/chart.py
 endif

@@ -15,6 +15,10 @@ Case = namedtuple('Case', 'loss kind size dtype')
 #: and what it is called in print.
 Loss = namedtuple('Loss', 'targets rowwise differentiable title')
 
+#: The same of a loss on a way that people take with it: where its classes are,
+#: how its scores lie in memory, and the sizes it is timed at.
+Way = namedtuple('Way', 'targets axis order sizes differentiable title')
+
 LOSSES = OrderedDict(
     [
         (
@@ -39,6 +43,92 @@ LOSSES = OrderedDict(
         ('multiclass_hinge', Loss('classes', True, True, 'multiclass hinge')),
         ('top1', Loss('classes', True, False, 'top-1 accuracy')),
         ('top5', Loss('classes', True, False, 'top-5 accuracy')),
+    ]
+)
+IMAGES = ['4x21x256x256', '16x2x128x128', '2x64x64x64']
+WAYS = OrderedDict(
+    [
+        (
+            'pixels',
+            Way('classes', 1, 'C', IMAGES, True, 'class of each pixel'),
+        ),
+        (
+            'pixels_soft',
+            Way(
+                'distributions', 1, 'C', IMAGES, True, 'the same, soft targets'
+            ),
+        ),
+        (
+            'pixels_hinge',
+            Way('classes', 1, 'C', IMAGES, True, 'the same, hinge'),
+        ),
+        (
+            'pixels_top5',
+            Way(
+                'classes',
+                1,
+                'C',
+                IMAGES[::2],
+                False,
+                'the same, top-5 accuracy',
+            ),
+        ),
+        (
+            'sequences',
+            Way(
+                'classes',
+                -1,
+                'C',
+                ['64x100x200'],
+                True,
+                'softmax between reshapes, mask',
+            ),
+        ),
+        (
+            'time_first',
+            Way(
+                'classes',
+                -1,
+                'C',
+                ['64x100x200'],
+                True,
+                'the same, time first',
+            ),
+        ),
+        (
+            'columns',
+            Way('classes', -1, 'F', ['8192x1000'], True, 'Fortran order'),
+        ),
+        (
+            'chosen_rows',
+            Way(
+                'classes',
+                -1,
+                'C',
+                ['8192x1000'],
+                True,
+                'every other row, by index',
+            ),
+        ),
+        (
+            'class_weights',
+            Way('classes', -1, 'C', ['65536x10'], True, 'weights of classes'),
+        ),
+        (
+            'one_hot_bytes',
+            Way(
+                'one-hot',
+                -1,
+                'C',
+                ['65536x10'],
+                True,
+                'one-hot targets of bytes',
+            ),
+        ),
+        (
+            'one_output',
+            Way('binary', -1, 'C', ['1000000x1'], True, 'sigmoid of a column'),
+        ),
     ]
 )
 VALUE, GRADIENT = KINDS = ['value', 'value+gradient']
@@ -79,6 +169,16 @@ def table(losses, kinds, sizes, dtypes):
     ]
 
 
+def ways(names):
+    """List the cases of ways, in float32: gradients, or accuracies."""
+    return [
+        Case(name, GRADIENT if way.differentiable else VALUE, size, 'float32')
+        for name, way in WAYS.items()
+        if name in names
+        for size in way.sizes
+    ]
+
+
 def _belongs(loss, kind, size, chosen):
     if kind == GRADIENT and not loss.differentiable:
         return False
@@ -93,21 +193,28 @@ def _belongs(loss, kind, size, chosen):
 
 
 @lru_cache(maxsize=1)
-def _scores(shape, dtype):
-    return (2 * np.random.RandomState(1).standard_normal(shape)).astype(dtype)
+def _scores(shape, dtype, order):
+    scores = 2 * np.random.RandomState(1).standard_normal(shape)
+    return scores.astype(dtype, order=order)
 
 
 @lru_cache(maxsize=1)
-def _targets(what, shape, dtype):
+def _targets(what, shape, dtype, axis):
     random = np.random.RandomState(2)
+    axis %= len(shape)
+    points = shape[:axis] + shape[axis + 1 :]
     if what == 'classes':
-        return random.randint(0, shape[-1], shape[:-1]).astype('int32')
+        return random.randint(0, shape[axis], points).astype('int32')
+    if what == 'one-hot':
+        return np.eye(shape[-1], dtype='uint8')[
+            random.randint(0, shape[-1], points)
+        ]
     if what == 'binary':
         return random.randint(0, 2, shape).astype(dtype)
     if what == 'real':
         return (2 * random.standard_normal(shape)).astype(dtype)
     weights = random.uniform(size=shape)
-    return (weights / weights.sum(axis=-1, keepdims=True)).astype(dtype)
+    return (weights / weights.sum(axis=axis, keepdims=True)).astype(dtype)
 
 
 def data_of(case):
@@ -122,9 +229,12 @@ def data_of(case):
     scores, targets : arrays
     """
     shape = shape_of(case.size)
+    way = WAYS.get(case.loss)
+    what = LOSSES[case.loss].targets if way is None else way.targets
+    axis, order = (-1, 'C') if way is None else (way.axis, way.order)
     return (
-        _scores(shape, case.dtype),
-        _targets(LOSSES[case.loss].targets, shape, case.dtype),
+        _scores(shape, case.dtype, order),
+        _targets(what, shape, case.dtype, axis),
     )
 
 

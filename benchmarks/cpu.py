@@ -2,6 +2,7 @@
 
     python benchmarks/cpu.py                      the full table
     python benchmarks/cpu.py --losses top5 --sizes 256x1000 --quick
+    python benchmarks/cpu.py --ways               the ways people take
 
 `make bench` sets up what this needs and runs it. Each row of the table is one
 run, in which the contenders take turns on the same data after their results
@@ -41,6 +42,8 @@ CONTENDERS = [
     'jax_jit',
     'memory_copy',
 ]
+# Those who have been told of the ways.
+OF_WAYS = ['ours', 'plain_theano', 'torch_eager', 'memory_copy']
 SAMPLES = 15
 
 # Differences of the results, relative to the largest: float32 sums of
@@ -312,8 +315,12 @@ def run(options):
     dict
         The report, fit for JSON.
     """
-    rows = cases.table(
-        options.losses, options.kinds, options.sizes, options.dtypes
+    rows = (
+        cases.ways(options.ways)
+        if options.ways
+        else cases.table(
+            options.losses, options.kinds, options.sizes, options.dtypes
+        )
     )
     if not rows:
         raise SystemExit(
@@ -396,6 +403,14 @@ def parse(arguments):
         type=size,
         help='any, such as %s' % ', '.join(cases.SIZES),
     )
+    parser.add_argument(
+        '--ways',
+        nargs='*',
+        metavar='WAYS',
+        choices=list(cases.WAYS),
+        help='instead of these, ways that people take: all, or some of '
+        + ', '.join(cases.WAYS),
+    )
     parser.add_argument('--threads', nargs='+', type=int, default=[1, 2])
     parser.add_argument('--samples', type=int, default=SAMPLES)
     parser.add_argument(
@@ -417,6 +432,11 @@ def parse(arguments):
     )
     parser.add_argument('--json', metavar='FILE')
     options = parser.parse_args(arguments)
+    if options.ways is not None:
+        options.ways = options.ways or list(cases.WAYS)
+        options.contenders = [
+            name for name in options.contenders if name in OF_WAYS
+        ]
     if options.json is None:
         options.json = default_file(parser, options)
     if options.quick:
@@ -445,12 +465,14 @@ def default_file(parser, options):
         'samples',
         'quick',
     ]
-    full = all(
+    if options.ways is not None:
+        parts.remove('contenders')
+    full = options.ways in (None, list(cases.WAYS)) and all(
         getattr(options, part) == parser.get_default(part) for part in parts
     )
-    return os.path.join(
-        REPOSITORY, 'docs/benchmarks/cpu.json' if full else '.bench/cpu.json'
-    )
+    name = 'cpu.json' if options.ways is None else 'ways.json'
+    folder = 'docs/benchmarks' if full else '.bench'
+    return os.path.join(REPOSITORY, folder, name)
 
 
 def interpreters(parser, options):

@@ -1,5 +1,6 @@
 """benchmarks/: that they run and report what they found; nothing is timed."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -151,6 +152,20 @@ def test_the_full_table_is_the_one_of_the_issue(modules):
     scores, targets = cases.data_of(cases.Case('softmax_dense', 'value+gradient', '4x3', 'float64'))
     assert scores.shape == targets.shape == (4, 3)
     assert targets.sum(axis=1) == pytest.approx(1)
+
+
+def test_every_way_is_told_to_those_who_take_it(modules):
+    cases, cpu, _ = modules
+    rows = cases.ways(list(cases.WAYS))
+    assert {row.loss for row in rows} == set(cases.WAYS) and len(rows) == len(set(rows))
+    for name in set(cpu.OF_WAYS) - {'memory_copy', 'torch_eager'}:
+        module = importlib.import_module('contenders.' + name)
+        assert all(hasattr(module, way) for way in cases.WAYS)
+    for case in rows:
+        # As small as can be
+        small = case._replace(size='x'.join('2' for _ in cases.shape_of(case.size)))
+        scores, targets = cases.data_of(small)
+        assert scores.ndim - targets.ndim == (cases.WAYS[case.loss].targets == 'classes')
 
 
 def test_results_that_differ_are_found(modules):

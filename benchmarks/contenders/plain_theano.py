@@ -1,6 +1,7 @@
 """Theano without this package: the textbook formula, or Lasagne 0.2's."""
 
 import lasagne_objectives  # noqa: F401 (lets Theano be imported)
+import numpy as np
 import theano
 import theano.tensor as T
 
@@ -55,5 +56,56 @@ def top5(z, t):
         dtype=theano.config.floatX
     )
 
+
+def _rows(z):
+    """What T.nnet.softmax and the formulas above take: rows of classes."""
+    return z.dimshuffle(0, 2, 3, 1).reshape((-1, z.shape[1]))
+
+
+def pixels(z, t):
+    return softmax_indices(_rows(z), t.flatten())
+
+
+def pixels_soft(z, t):
+    return softmax_dense(_rows(z), _rows(t))
+
+
+def pixels_hinge(z, t):
+    return multiclass_hinge(_rows(z), t.flatten())
+
+
+def pixels_top5(z, t):
+    return top5(_rows(z), t.flatten())
+
+
+def sequences(z, t):
+    p, t = T.nnet.softmax(z.reshape((-1, 200))), t.flatten()
+    loss = T.nnet.categorical_crossentropy(p, t)
+    mask = T.cast(T.gt(t, 0), z.dtype)
+    return (loss * mask).sum() / mask.sum()
+
+
+def time_first(z, t):
+    return sequences(z.dimshuffle(1, 0, 2), t.T)
+
+
+columns = softmax_indices
+
+
+def one_hot_bytes(z, t):
+    return softmax_dense(z, T.cast(t, z.dtype))
+
+
+def chosen_rows(z, t):
+    rows = np.arange(0, 8192, 2)
+    return softmax_indices(z[rows], t[rows])
+
+
+def class_weights(z, t):
+    loss = T.nnet.categorical_crossentropy(T.nnet.softmax(z), t)
+    return (loss * T.arange(1, 11, dtype=z.dtype)[t]).mean()
+
+
+one_output = sigmoid
 
 prepare = theano_functions.compiler(globals())

@@ -21,7 +21,7 @@ def binary_hinge(z, t):
 
 def multiclass_hinge(z, t):
     # F.multi_margin_loss is another loss: it sums over the wrong classes
-    t = t[:, None]
+    t = t.unsqueeze(1)
     best_wrong = z.scatter(1, t, -torch.inf).max(1, keepdim=True).values
     return F.relu(best_wrong - z.gather(1, t) + 1).mean()
 
@@ -32,7 +32,33 @@ def top1(z, t):
 
 def top5(z, t):
     best = z.topk(5, 1).indices
-    return (best == t[:, None]).any(1).to(z.dtype).mean()
+    return (best == t.unsqueeze(1)).any(1).to(z.dtype).mean()
+
+
+def sequences(z, t):
+    loss = F.cross_entropy(z.reshape(-1, 200), t.reshape(-1), reduction='none')
+    mask = (t.reshape(-1) > 0).to(z.dtype)
+    return (loss * mask).sum() / mask.sum()
+
+
+def time_first(z, t):
+    return sequences(z.transpose(0, 1), t.T)
+
+
+def chosen_rows(z, t):
+    rows = torch.arange(0, 8192, 2)
+    return F.cross_entropy(z[rows], t[rows])
+
+
+def class_weights(z, t):
+    weights = torch.arange(1, 11, dtype=z.dtype)
+    # PyTorch's own mean divides by the weights of the targets
+    loss = F.cross_entropy(z, t, weight=weights, reduction='sum')
+    return loss / len(t)
+
+
+def one_hot_bytes(z, t):
+    return F.cross_entropy(z, t.to(z.dtype))
 
 
 FORMULAS = {
@@ -45,6 +71,17 @@ FORMULAS = {
     'multiclass_hinge': multiclass_hinge,
     'top1': top1,
     'top5': top5,
+    'pixels': F.cross_entropy,
+    'pixels_soft': F.cross_entropy,
+    'pixels_hinge': multiclass_hinge,
+    'pixels_top5': top5,
+    'sequences': sequences,
+    'time_first': time_first,
+    'columns': F.cross_entropy,
+    'chosen_rows': chosen_rows,
+    'class_weights': class_weights,
+    'one_hot_bytes': one_hot_bytes,
+    'one_output': F.binary_cross_entropy_with_logits,
 }
 
 
@@ -65,7 +102,7 @@ def call_of(formula, case, scores, targets, device='cpu'):
     function
     """
     z, t = [torch.from_numpy(array).to(device) for array in (scores, targets)]
-    if not t.is_floating_point():
+    if not t.is_floating_point() and t.dim() < z.dim():
         t = t.long()  # PyTorch takes no other class indices
 
     def value():
