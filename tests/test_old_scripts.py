@@ -23,20 +23,20 @@ LOSSES = os.path.join(TESTS, 'data', 'old_scripts.json')
 QUICK = 'linker=py,optimizer=fast_compile'
 NUMBER = re.compile(r'[0-9]+\.[0-9]{4,}')
 
-# By name: its arguments, the flags of Theano, and a module that it needs.
+# By name: its arguments and the flags of Theano.
 RUNS = {
-    'arguments2.py': (['-l', '.5', '-v', '--loss=binary_crossentropy', '-e3', '--sizes', '5,4', 'a', 'b'], QUICK, 'fissix'),
-    'gan.py': ([], QUICK, None),
-    'guards.py': ([], QUICK, None),
-    'mnist2.py': (['DATASET', '3'], QUICK, 'fissix'),
-    'nolearn_net.py': ([], QUICK, 'nolearn'),
-    'recurrent.py': ([], QUICK, None),
+    'arguments2.py': (['-l', '.5', '-v', '--loss=binary_crossentropy', '-e3', '--sizes', '5,4', 'a', 'b'], QUICK),
+    'gan.py': ([], QUICK),
+    'guards.py': ([], QUICK),
+    'mnist2.py': (['DATASET', '3'], QUICK),
+    'nolearn_net.py': ([], QUICK),
+    'recurrent.py': ([], QUICK),
 }
 
 
 def run(name, folder, runner=('-m', 'lasagne_objectives')):
     """The output of a script, and what it says on stderr."""
-    arguments, flags, _ = RUNS[name]
+    arguments, flags = RUNS[name]
     dataset = os.path.join(str(folder), 'mnist.pkl.gz')
     if 'DATASET' in arguments:
         write_dataset(dataset)
@@ -59,9 +59,6 @@ def losses(out):
 
 @pytest.mark.parametrize('name', sorted(RUNS))
 def test_a_script_gives_the_losses_that_it_gave(name, tmp_path):
-    *_, module = RUNS[name]
-    if module is not None:
-        pytest.importorskip(module)
     out, err = run(name, tmp_path)
     with open(LOSSES) as file:
         expected = json.load(file)[name]
@@ -72,7 +69,6 @@ def test_a_script_gives_the_losses_that_it_gave(name, tmp_path):
 
 def test_what_a_script_in_python_2_was_asked_for(tmp_path):
     """An error has the lines of the user's own files, and a module's is translated, too."""
-    pytest.importorskip('fissix')
     command = [
         sys.executable,
         '-m',
