@@ -517,7 +517,7 @@ def test_gradients_of_what_is_beside_a_sigmoid():
         np.testing.assert_allclose(mine, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize('which', ['predictions', 'sigmoid'])
+@pytest.mark.parametrize('which', ['predictions', 'predictions by a sigmoid', 'sigmoid'])
 @pytest.mark.parametrize('name', ['clip', 'masked'])
 def test_replaced_in_what_is_written_anew(name, which):
     """The loss of what it was replaced by, and its gradient. That of before knows the predictions' own sigmoid, if only they go."""
@@ -526,13 +526,16 @@ def test_replaced_in_what_is_written_anew(name, which):
     p = {'clip': lambda s: T.clip(s, 0.2, 0.7), 'masked': lambda s: s * m}[name](s)
     outputs = []
     for loss in lo.binary_crossentropy(p, 0.3), -(0.3 * T.log(p) + 0.7 * T.log(1 - p)):
-        before = theano.grad(loss.sum(), m, disconnected_inputs='ignore')
-        loss, before = theano.clone([loss, before], {p if which == 'predictions' else s: q})
+        before = theano.grad(loss.sum(), [m, z], disconnected_inputs='ignore')
+        along = T.Rop(loss, z, T.ones_like(z))
+        loss, along, *before = theano.clone(
+            [loss, along] + before, {s if which == 'sigmoid' else p: T.nnet.sigmoid(q) if 'by' in which else q}
+        )
         after = [theano.grad(loss.sum(), wrt, disconnected_inputs='ignore') for wrt in (q, m)]
-        outputs += [loss] + after + [before if which == 'predictions' else loss]
+        outputs += [loss] + after + ([] if which == 'sigmoid' else before + [along])
     values = [random.uniform(0.1, 0.9, (2, 3)) for _ in range(3)]
     got = theano.function([z, q, m], outputs, mode=mode_of('no optimizer'), on_unused_input='ignore')(*values)
-    for ours, plain in zip(got[:4], got[4:]):
+    for ours, plain in zip(got[: len(got) // 2], got[len(got) // 2 :]):
         np.testing.assert_allclose(ours, plain, rtol=1e-10)
 
 
