@@ -265,6 +265,10 @@ class Multiple(namedtuple('Multiple', 'product rest sources')):
         """What was looked at, computed anew."""
         return self.product.probabilities() * self.rest
 
+    def log_probabilities(self):
+        """The logarithm of what was looked at."""
+        return self.product.log_probabilities() + T.log(self.rest)
+
 
 def _arranged(arrangement, parts, pattern):
     """What is found where `parts` are arranged."""

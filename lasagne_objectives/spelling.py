@@ -80,7 +80,11 @@ class _Writer:
         """The variable written anew, itself if there is nothing to write."""
         if variable not in self.results:
             self.results[variable] = variable
-            if depth <= _DEEPEST and not _is_stable(variable):
+            if (
+                depth <= _DEEPEST
+                and isinstance(variable.type, T.TensorType)
+                and not _is_stable(variable)
+            ):
                 self.results[variable] = self._anew(variable, depth)
         return self.results[variable]
 
@@ -123,7 +127,10 @@ class _Writer:
 
 
 def _is_discrete(variable):
-    return getattr(variable, 'dtype', None) in T.discrete_dtypes
+    return (
+        isinstance(variable.type, T.TensorType)
+        and variable.dtype in T.discrete_dtypes
+    )
 
 
 def _output(found, variable):

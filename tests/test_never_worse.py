@@ -517,7 +517,7 @@ def test_gradients_of_what_is_beside_a_sigmoid():
         np.testing.assert_allclose(mine, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize('which', ['predictions', 'sigmoid'])
+@pytest.mark.parametrize('which', ['predictions', 'predictions by a sigmoid', 'sigmoid'])
 @pytest.mark.parametrize('name', ['clip', 'masked'])
 def test_replaced_in_what_is_written_anew(name, which):
     """The loss of what it was replaced by, and its gradient. That of before knows the predictions' own sigmoid, if only they go."""
@@ -526,13 +526,16 @@ def test_replaced_in_what_is_written_anew(name, which):
     p = {'clip': lambda s: T.clip(s, 0.2, 0.7), 'masked': lambda s: s * m}[name](s)
     outputs = []
     for loss in lo.binary_crossentropy(p, 0.3), -(0.3 * T.log(p) + 0.7 * T.log(1 - p)):
-        before = theano.grad(loss.sum(), m, disconnected_inputs='ignore')
-        loss, before = theano.clone([loss, before], {p if which == 'predictions' else s: q})
+        before = theano.grad(loss.sum(), [m, z], disconnected_inputs='ignore')
+        along = T.Rop(loss, z, T.ones_like(z))
+        loss, along, *before = theano.clone(
+            [loss, along] + before, {s if which == 'sigmoid' else p: T.nnet.sigmoid(q) if 'by' in which else q}
+        )
         after = [theano.grad(loss.sum(), wrt, disconnected_inputs='ignore') for wrt in (q, m)]
-        outputs += [loss] + after + [before if which == 'predictions' else loss]
+        outputs += [loss] + after + ([] if which == 'sigmoid' else before + [along])
     values = [random.uniform(0.1, 0.9, (2, 3)) for _ in range(3)]
     got = theano.function([z, q, m], outputs, mode=mode_of('no optimizer'), on_unused_input='ignore')(*values)
-    for ours, plain in zip(got[:4], got[4:]):
+    for ours, plain in zip(got[: len(got) // 2], got[len(got) // 2 :]):
         np.testing.assert_allclose(ours, plain, rtol=1e-10)
 
 
@@ -551,6 +554,42 @@ def test_a_scan_that_returns_what_is_written_anew(name):
     got = theano.function([z], outputs, mode=mode_of('no optimizer'))(np.array([[1e3, 0.5, -1e3]]))
     assert np.isfinite(got).all()
     np.testing.assert_allclose(got[:2], got[2:], rtol=1e-10)
+
+
+# Predictions in which own sigmoids s are found beside what is no tensor of floats, or in a logarithm
+HARD_TO_WRITE = {
+    'indices and slices': (lambda s, m: T.clip(s, 0.2, 0.7)[[0, 1], 1:], lambda s, m: np.clip(s, 0.2, 0.7)[[0, 1], 1:]),
+    'slices of indices': (lambda s, m: T.clip(s, 0.2, 0.7)[T.arange(2), T.arange(4)[1] :], lambda s, m: np.clip(s, 0.2, 0.7)[:, 1:]),
+    'logarithm of a product': (lambda s, m: T.clip(-T.log(s * m), 0.2, 0.7), lambda s, m: np.clip(-np.log(s * m), 0.2, 0.7)),
+    'power of a mask': (lambda s, m: s * m**2 / (1 - m), lambda s, m: s * m**2 / (1 - m)),
+    'minus': (lambda s, m: -s * (m - 1), lambda s, m: s * (1 - m)),
+    'mask of bytes': (lambda s, m: s * (1 - T.cast(m > 0.3, 'uint8')) * 0.5 + 0.1, lambda s, m: s * (m <= 0.3) * 0.5 + 0.1),
+    'bytes': (lambda s, m: 0.9 * s * (1 - T.cast(m > 0.3, 'uint8')), lambda s, m: 0.9 * s * (m <= 0.3)),
+    'exponential of something': (lambda s, m: T.exp(-T.clip(s, 0.2, 0.7)), lambda s, m: np.exp(-np.clip(s, 0.2, 0.7))),
+    'largest': (lambda s, m: T.max_and_argmax(s * 0.8 + 0.1, axis=1)[0], lambda s, m: (s * 0.8 + 0.1).max(axis=1)),
+    'shifted there and back': (lambda s, m: (T.clip(s, 0.2, 0.7) - 2) + 2.0, lambda s, m: np.clip(s, 0.2, 0.7)),
+}
+
+
+@pytest.mark.parametrize('loss', ['binary', 'hinge', 'categorical'])
+@pytest.mark.parametrize('name', HARD_TO_WRITE)
+def test_written_anew_beside(name, loss):
+    """Without an optimizer, and of logits that the spelling does not bear."""
+    by_theano, by_numpy = HARD_TO_WRITE[name]
+    z, m = T.dmatrices('z', 'm')
+    values = np.array([[1e3, 0.5, -0.5, 2], [0.25, -1, 1e3, 1]]), np.tile([0.1, 0.25, 0.4, 0.6], (2, 1))
+    with np.errstate(over='ignore', divide='ignore'):
+        p = by_numpy(1 / (1 + np.exp(-values[0])), values[1])
+        losses = {
+            'binary': (lambda p: lo.binary_crossentropy(p, 0.3), -0.3 * np.log(p) - 0.7 * np.log1p(-p)),
+            'hinge': (lambda p: lo.binary_hinge_loss(p, 1, log_odds=False), np.maximum(0, 1 - np.log(p / (1 - p)))),
+            'categorical': (lambda p: lo.categorical_crossentropy(p, T.fill(p, 0.3)), -(0.3 * np.log(p)).sum(axis=-1)),
+        }
+    ours, expected = losses[loss]
+    outputs = with_gradient(ours(by_theano(own_sigmoid(z), m)), z)
+    value, gradient = theano.function([z, m], outputs, mode=mode_of('no optimizer'), on_unused_input='ignore')(*values)
+    np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
+    assert not np.isnan(gradient).any()
 
 
 def test_layers_without_weights():
