@@ -23,6 +23,7 @@ from lasagne_objectives.kernels import (
     match_shapes,
     merge,
     pick_class,
+    rows,
     softmax_crossentropy,
     softmax_log_odds,
     sweep,
@@ -199,9 +200,9 @@ def test_an_axis_is_where_its_rows_are():
     z, soft = rng.randn(2, 3, 5, 4).astype('float32'), rng.rand(2, 3, 5, 4).astype('float32')
     indices, gradient = rng.randint(0, 3, (2, 5, 4)), rng.randn(2, 5, 4).astype('float32')
     images = image_function(PYTHON)(z, indices, soft, gradient)
-    rows = [np.moveaxis(array, 1, -1).reshape(-1, 3) for array in (z, soft)]
+    flat = [np.moveaxis(array, 1, -1).reshape(-1, 3) for array in (z, soft)]
     inputs = [T.fmatrix(), T.lvector(), T.fmatrix(), T.fvector()]
-    of_rows = theano.function(inputs, image_kernels(*inputs), mode=PYTHON)(rows[0], indices.ravel(), rows[1], gradient.ravel())
+    of_rows = theano.function(inputs, image_kernels(*inputs), mode=PYTHON)(flat[0], indices.ravel(), flat[1], gradient.ravel())
     for image, row in zip(images, of_rows):
         np.testing.assert_array_equal(image.ravel() if image.ndim == 3 else np.moveaxis(image, 1, -1).reshape(-1, 3), row)
 
@@ -244,6 +245,25 @@ def test_kernels_of_rows_that_may_be_torn(shape, whole):
         np.testing.assert_allclose(got[0], -np.take_along_axis(z, indices[:, None], 1)[:, 0], rtol=1e-6)
         np.testing.assert_allclose(got[1], -gradient[:, None] * soft, rtol=1e-6)
         np.testing.assert_allclose(np.exp(got[-2]).sum(axis=1), np.ones(points), rtol=1e-5)
+
+
+@pytest.mark.parametrize('axis', [0, 1, 2])
+def test_kernels_are_those_of_rows(axis):
+    rng = np.random.RandomState(7)
+    z, soft = rng.randn(3, 3, 3).astype('float32'), rng.rand(3, 3, 3).astype('float32')
+    indices, gradient = rng.randint(0, 3, (3, 3)), rng.randn(3, 3).astype('float32')
+    values = [T.constant(array) for array in (z, indices, soft, gradient)]
+
+    def results():
+        at_axis = [v for v in image_kernels(*values) + torn_kernels(*values, whole=TORN) if v.owner.op.axis == 1]
+        return [v.owner.op.at_axis(axis)(*v.owner.inputs, return_list=True)[v.index] for v in at_axis]
+
+    lowered = theano.function([], results(), mode=theano.Mode(linker='py', optimizer=rows.LowerToRows()))
+    kernels_left = [node for node in lowered.maker.fgraph.toposort() if isinstance(node.op, rows.ClassKernel)]
+    assert kernels_left and all(node.op.is_of_rows(node) for node in kernels_left)
+    direct, of_rows = theano.function([], results(), mode=PYTHON)(), lowered()
+    for one, other in zip(direct, of_rows):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])

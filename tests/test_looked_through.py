@@ -621,6 +621,9 @@ UNKNOWN = {
     'sequences': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape),
     'time first': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape).dimshuffle(1, 0, 2)[::-1],
     'the last step': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape)[:, -1:],
+    'backwards': lambda z, n: T.nnet.softmax(z.reshape((-1, n)))[::-1].reshape(z.shape),
+    'two classes': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape)[:, :, :2],
+    'joined': lambda z, n: T.join(0, *[T.nnet.softmax(z.reshape((-1, n))).reshape(z.shape)] * 2),
     'twice': lambda z, n: T.nnet.softmax(z.reshape((-1, n))).reshape((-1, 2, z.shape[2])).reshape(z.shape),
     'of several axes': lambda z, n: exp_over_sum(z.reshape((1, -1, n))).reshape(z.shape),
 }
@@ -636,7 +639,7 @@ def test_rows_that_a_reshape_may_tear(way, classes, mode):
     logits = rng.randn(2, 4, 6)
     p = UNKNOWN[way](z, classes)
     shape = p.eval({z: logits}).shape
-    values = logits, rng.randint(0, 6, shape[:2]), rng.rand(*shape)
+    values = logits, rng.randint(0, shape[2], shape[:2]), rng.rand(*shape)
     outputs, plain = [], []
     for predictions, results in ((p, outputs), (T.clip(p, 0, 1), plain)):
         for t in indices, soft:
@@ -647,7 +650,7 @@ def test_rows_that_a_reshape_may_tear(way, classes, mode):
     expected = theano.function([z, indices, soft], plain, mode=mode_of('no optimizer'))(*values)
     for one, other in zip(got, expected):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
-    if classes == 6:
+    if classes == 6 and way != 'two classes':
         # Saturated, two logits of a row differ by less than their softmax can tell.
         saturated = lo.categorical_crossentropy(UNKNOWN[way](1000 * z, 6), indices)
         f = theano.function([z, indices], [saturated, theano.grad(saturated.sum(), z)], mode=mode_of(mode))
@@ -660,3 +663,29 @@ def test_rows_that_a_reshape_may_tear_reach_the_fused_kernel():
     loss = lo.categorical_crossentropy(UNKNOWN['sequences'](z, 6), t).mean()
     names = [type(node.op).__name__ for node in theano.function([z, t], [loss, theano.grad(loss, z)]).maker.fgraph.toposort()]
     assert 'SoftmaxCrossentropyWithGradient' in names and 'LogSoftmax' not in names
+
+
+@every_rewrite
+@pytest.mark.parametrize('classes', [6, 3], ids=['whole', 'torn'])
+def test_predictions_of_unknown_rows_can_be_replaced(classes, mode):
+    """Before and after differentiation, by plain ones and by others of unknown rows."""
+    z, x, t = T.tensor3('z', 'float64'), T.tensor3('x', 'float64'), T.lmatrix('t')
+    rng = np.random.RandomState(7)
+    values = rng.randn(2, 4, 6), rng.randn(2, 4, 6), rng.randint(0, 6, (2, 4))
+    p, way = UNKNOWN['sequences'](z, classes), UNKNOWN['sequences']
+    loss = lo.categorical_crossentropy(p, t).sum()
+    gradient = theano.grad(loss, z)
+    plain = theano.clone(loss, {p: T.exp(x)})
+    others = theano.clone(loss, {p: way(2 * x, classes)})
+    moved = theano.clone(gradient, {p: way(z, classes)})
+    replaced = theano.clone(gradient, {p: T.clip(way(z, classes), 0, 1)})
+    got = theano.function([z, x, t], [plain, others, moved, replaced], mode=mode_of(mode), on_unused_input='ignore')(*values)
+
+    def expected(q, wrt=None):
+        result = lo.categorical_crossentropy(T.clip(q, 0, 1e9), t).sum()
+        result = result if wrt is None else theano.grad(result, wrt)
+        return theano.function([z, x, t], result, mode=mode_of('no optimizer'), on_unused_input='ignore')(*values)
+
+    wanted = [expected(T.exp(x)), expected(way(2 * x, classes))] + [expected(way(z, classes), z)] * 2
+    for one, other in zip(got, wanted):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)

@@ -7,6 +7,7 @@ works on a matrix: a row for each data point.
 """
 
 import numpy as np
+from theano import gof
 import theano.tensor as T
 
 from lasagne_objectives.kernels.c_kernel import CKernel
@@ -146,7 +147,8 @@ class ClassKernel(CKernel):
     Each further operand, and each result, has the layout of the first
     operand or lacks its class axis. Subclasses give the C function, which is
     called with the axis, the inputs and the addresses of the results, and
-    `of_rows`, the same in NumPy.
+    ``of_rows(node, matrix, *operands)``, the same in NumPy: a list of the
+    results for a matrix and what belongs to it.
 
     Parameters
     ----------
@@ -158,10 +160,6 @@ class ClassKernel(CKernel):
 
     def __init__(self, axis=1):
         self.axis = axis
-
-    def of_rows(self, node, values, *operands):
-        """The results, as a list, for a matrix and what belongs to it."""
-        raise NotImplementedError
 
     def perform(self, node, inputs, output_storage):
         for operand in inputs[1:]:
@@ -242,3 +240,32 @@ class ClassKernel(CKernel):
         if operand.ndim == values.ndim:
             return rows_of(operand, self.axis)
         return operand.flatten()
+
+
+class LowerToRows(gof.Optimizer):
+    """Replace kernels along any class axis by those of rows.
+
+    The kernels on the GPU are of rows: it comes before the move there.
+    """
+
+    def add_requirements(self, fgraph):
+        fgraph.attach_feature(gof.toolbox.ReplaceValidate())
+
+    def apply(self, fgraph):
+        nodes = self._elsewhere(fgraph)
+        while nodes:
+            for node in nodes:
+                fgraph.replace_all_validate(
+                    list(zip(node.outputs, node.op.by_rows(node))),
+                    reason='lasagne_objectives',
+                )
+            # A kernel may be lowered to others.
+            nodes = self._elsewhere(fgraph)
+
+    def _elsewhere(self, fgraph):
+        return [
+            node
+            for node in fgraph.toposort()
+            if isinstance(node.op, ClassKernel)
+            and not node.op.is_of_rows(node)
+        ]

@@ -326,6 +326,13 @@ class SoftmaxCrossentropyWithGradient(GradientKernel):
             _gradient_of_rows(logits, targets, gradient),
         ]
 
+    def _by_rows_torn(self, log_p, targets, gradient):
+        value = SoftmaxCrossentropy(self.axis)
+        slope = SoftmaxCrossentropyGradient(self.axis)
+        return value._by_rows_torn(log_p, targets) + slope._by_rows_torn(
+            log_p, targets, gradient
+        )
+
 
 class LogSoftmax(rows.ClassKernel):
     """``log softmax(z)_j`` for the logits ``z`` of every data point."""

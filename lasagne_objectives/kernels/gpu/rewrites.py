@@ -64,38 +64,10 @@ for _host_op, _make in LIFTED.items():
     _register_lifter(_host_op, _make)
 
 
-class LowerToRows(Optimizer):
-    """Replace kernels along any class axis by those of rows.
-
-    The kernels on the GPU are of rows; this comes before the move there.
-    """
-
-    def add_requirements(self, fgraph):
-        fgraph.attach_feature(toolbox.ReplaceValidate())
-
-    def apply(self, fgraph):
-        nodes = self._elsewhere(fgraph)
-        while nodes:
-            for node in nodes:
-                fgraph.replace_all_validate(
-                    list(zip(node.outputs, node.op.by_rows(node))),
-                    reason='lasagne_objectives',
-                )
-            # A kernel may be lowered to others.
-            nodes = self._elsewhere(fgraph)
-
-    def _elsewhere(self, fgraph):
-        return [
-            node
-            for node in fgraph.toposort()
-            if isinstance(node.op, rows.ClassKernel)
-            and not node.op.is_of_rows(node)
-        ]
-
-
+# The kernels on the GPU are of rows.
 gpu_seqopt.register(
     'lasagne_objectives_rows',
-    LowerToRows(),
+    rows.LowerToRows(),
     -1,
     'fast_run',
     'fast_compile',
