@@ -266,6 +266,16 @@ def test_kernels_are_those_of_rows(axis):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize('shape, axis', [((3,), 0), ((4, 3), 0), ((4, 3), 1)], ids=str)
+def test_kernels_of_a_single_data_point_and_of_columns_are_those_of_rows(shape, axis):
+    rng = np.random.RandomState(8)
+    z, indices = T.constant(rng.randn(*shape)), T.constant(rng.randint(0, 3, np.delete(shape, axis)))
+    outputs = [softmax_crossentropy.log_softmax(z, axis), pick_class.pick_class(z, indices, axis)]
+    lower = theano.Mode(linker='py', optimizer=rows.LowerToRows())
+    for one, other in zip(*[theano.function([], outputs, mode=mode)() for mode in (PYTHON, lower)]):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
 @pytest.mark.parametrize(
     'shape, indices, soft, gradient',
