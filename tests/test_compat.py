@@ -128,7 +128,8 @@ def test_provided_and_withdrawn(unaided):
     lasagne_names.provide()  # once more is as good as once
     assert lasagne_names.provided() == ['inspect.getargspec'] and np.asscalar(np.ones(1)) == 1
     importlib.import_module('theano.tensor.signal.downsample')
-    assert lasagne_names.provided() == ['inspect.getargspec', 'numpy.asscalar', 'theano.tensor.signal.downsample']
+    lent = ['numpy.asscalar'] * (np.lib.NumpyVersion(np.__version__) >= '1.23.0')
+    assert lasagne_names.provided() == ['inspect.getargspec'] + lent + ['theano.tensor.signal.downsample']
     lasagne_names.withdraw()
     assert lasagne_names.provided() == [] and not hasattr(theano.tensor.signal, 'downsample') and not hasattr(inspect, 'ArgSpec')
     assert before == (list(sys.meta_path), dir(np), vars(time).get('__getattr__'))

@@ -36,7 +36,7 @@ def test_every_product_is_that_of_numpy(linked, dtype):
     ops = {type(node.op) for node in function.maker.fgraph.toposort()}
     assert {blas.Dot22, blas.BatchedDot} <= ops
     for ours, numpys in zip(function(m, n, batch, v), expected):
-        np.testing.assert_allclose(ours, numpys, rtol=1e-5)
+        np.testing.assert_allclose(ours, numpys, rtol=1e-5, atol=1e-6)
         assert ours.dtype == dtype
 
 
