@@ -39,6 +39,18 @@ def lend_blas(cmodule):
     flag.default = lambda: before() or linker_flags(cmodule)
 
 
+def multiply_empty_matrices(blas):
+    """A product linked to a BLAS refused some matrices without elements.
+
+    Their strides mean nothing; those of an axis of length 1 are not asked
+    for either.
+    """
+    related = blas.GemmRelated
+    for name, code in list(vars(related).items()):
+        if isinstance(code, str) and ']==1)' in code:
+            setattr(related, name, code.replace(']==1)', ']<=1)'))
+
+
 def copy_random_states(raw_random):
     """NumPy 1.24 and later: a shallow copy shares the state of the original.
 
@@ -168,6 +180,7 @@ def repairs_of(numpy_2):
         # computed when it is asked for.
         'theano.gof.cmodule': [find_blas],
         'theano.tensor.raw_random': [copy_random_states],
+        'theano.tensor.blas': [multiply_empty_matrices],
     }
     if numpy_2:
         repairs['theano.misc.safe_asarray'] = [take_objects_as_dtypes]
