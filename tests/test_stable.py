@@ -345,3 +345,9 @@ def test_accuracies_are_flat_in_what_cancels():
     right = objectives.categorical_accuracy(softmax(Z) + 0 * X, T.zeros_like(Z))
     gradient = theano.grad(objectives.aggregate(right), X)
     assert not gradient.eval({Z: POINTS[0], X: POINTS[1]}).any()
+
+
+def test_predictions_are_made_of_their_log_probabilities():
+    log_p = T.dvector()
+    made = stable.LogProbabilities(True).predictions(log_p)
+    np.testing.assert_allclose(made.eval({log_p: np.log([0.25, 1.0])}), [0.25, 1.0])
