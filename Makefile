@@ -77,6 +77,7 @@ bench:
 	.bench/python/bin/python benchmarks/cpu.py $(ARGS)
 ifndef ARGS
 	.bench/python/bin/python benchmarks/cpu.py --ways
+	.bench/python/bin/python benchmarks/steps.py
 	.bench/python/bin/python benchmarks/compile_time.py
 	.bench/python/bin/python benchmarks/chart.py
 endif

@@ -16,12 +16,14 @@ import sys  # noqa: E402
 import numpy as np  # noqa: E402
 
 import cases  # noqa: E402
+import networks  # noqa: E402
 
 contender = importlib.import_module('contenders.' + sys.argv[1])
 
 import theano  # noqa: E402 (after ours, which makes it importable)
 import theano.tensor as T  # noqa: E402
 
+from contenders import theano_networks  # noqa: E402
 from contenders.theano_functions import type_of  # noqa: E402
 
 imported = time.perf_counter()
@@ -42,37 +44,42 @@ def layer(x, inputs, outputs):
     return T.dot(x, weights) + bias, [weights, bias]
 
 
-def network(loss, targets_type):
-    """Inputs, loss and updates of a network of two layers."""
-    x, t = T.matrix(), targets_type()
+def two_layers(loss, x, t):
+    """Loss and updates of a network of two layers."""
     hidden, parameters = layer(x, INPUTS, HIDDEN)
     scores, more = layer(T.nnet.relu(hidden), HIDDEN, OUTPUTS)
     parameters += more
     value = loss(scores, t)
     gradients = theano.grad(value, parameters)
-    return (
-        [x, t],
-        value,
-        [
-            (parameter, parameter - np.float32(0.01) * gradient)
-            for parameter, gradient in zip(parameters, gradients)
-        ],
-    )
+    return value, [
+        (parameter, parameter - np.float32(0.01) * gradient)
+        for parameter, gradient in zip(parameters, gradients)
+    ]
 
 
 def main():
-    loss = sys.argv[2]
-    _, targets = cases.data_of(
-        cases.Case(loss, cases.GRADIENT, '%dx%d' % (BATCH, OUTPUTS), 'float32')
-    )
+    name = sys.argv[2]
+    of_network = name in networks.NETWORKS
+    if of_network:
+        batch, targets = networks.data_of(
+            cases.Case(name, networks.STEP, '', 'float32')
+        )
+    else:
+        size = '%dx%d' % (BATCH, OUTPUTS)
+        _, targets = cases.data_of(
+            cases.Case(name, cases.GRADIENT, size, 'float32')
+        )
+        batch = np.zeros((BATCH, INPUTS), 'float32')
     begun = time.perf_counter()
-    inputs, value, updates = network(
-        getattr(contender, loss), type_of(targets)
-    )
+    x, t = type_of(batch)(), type_of(targets)()
+    if of_network:
+        value, updates = theano_networks.training(name, vars(contender), x, t)
+    else:
+        value, updates = two_layers(getattr(contender, name), x, t)
     built = time.perf_counter()
-    function = theano.function(inputs, value, updates=updates)
+    function = theano.function([x, t], value, updates=updates)
     compiled = time.perf_counter()
-    function(np.zeros((BATCH, INPUTS), 'float32'), targets)  # it works
+    function(batch, targets)  # it works
     print(
         json.dumps(
             {

@@ -2,10 +2,11 @@
 
     python benchmarks/compile_time.py
 
-The function computes the loss of a network of two layers, its gradient, and
-the update of the parameters by stochastic gradient descent. It is compiled
-in a fresh process: with a Theano cache that is empty (cold), then with the one
-this left behind (warm). The two take turns; the numbers are medians.
+The function computes the loss of a network of two layers, or of a network of
+networks.py, its gradient, and the update of the parameters by stochastic
+gradient descent. It is compiled in a fresh process: with a Theano cache that
+is empty (cold), then with the one this left behind (warm). The two take turns;
+the numbers are medians.
 """
 
 import argparse
@@ -19,9 +20,11 @@ import tempfile
 
 import cases
 from cpu import HERE, REPOSITORY, cpu_model, write
+from networks import NETWORKS
 
 CONTENDERS = ['ours', 'plain_theano']
 LOSSES = [name for name, loss in cases.LOSSES.items() if loss.differentiable]
+LOSSES += list(NETWORKS)
 
 
 def fresh_process(contender, loss, cache):
@@ -38,8 +41,7 @@ def fresh_process(contender, loss, cache):
     -------
     dict of str to float
     """
-    # blas.ldflags: the same BLAS for all, whatever is installed for linking
-    flags = '%s,floatX=float32,blas.ldflags=,base_compiledir=%s' % (
+    flags = '%s,floatX=float32,base_compiledir=%s' % (
         os.environ.get('THEANO_FLAGS', ''),
         cache,
     )

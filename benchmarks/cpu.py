@@ -144,8 +144,7 @@ def environment(name, threads, cache):
         Environment variables.
     """
     several = threads > 1
-    # blas.ldflags: the same BLAS for all, whatever is installed for linking
-    theano_flags = '%s,blas.ldflags=,openmp=%s,base_compiledir=%s' % (
+    theano_flags = '%s,openmp=%s,base_compiledir=%s' % (
         os.environ.get('THEANO_FLAGS', ''),
         several,
         os.path.join(cache, 'theano-' + name),

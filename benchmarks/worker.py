@@ -15,7 +15,8 @@ import traceback
 
 import numpy as np
 
-from cases import Case, data_of
+import cases
+import networks
 
 # A sample of short calls repeats them, to be long against the clock's noise.
 SAMPLE_SECONDS = 0.002
@@ -41,7 +42,9 @@ class Worker(object):
 
     def prepare(self, case):
         """Make the data, compile, and call once."""
-        case = Case(**case)
+        case = cases.Case(**case)
+        of_network = case.loss in networks.NETWORKS
+        data_of = (networks if of_network else cases).data_of
         self.call = self.contender.prepare(case, *data_of(case))
         self.call()
 

@@ -122,6 +122,35 @@ def test_bad_options_are_refused(arguments):
     assert done.returncode != 0 and 'Traceback' not in done.stderr
 
 
+def test_steps_of_whole_networks(tmp_path):
+    filename = str(tmp_path / 'steps.json')
+    # but convolutions, which take minutes in Python
+    networks = ['digits', 'tagger', 'many_classes']
+    done = run(
+        'steps.py',
+        '--quick',
+        '--networks',
+        *networks,
+        '--contenders',
+        'ours',
+        'plain_theano',
+        '--cache',
+        CACHE,
+        '--json',
+        filename,
+        THEANO_FLAGS='cxx=',
+    )
+    # That the losses of both agree is part of it.
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(filename) as file:
+        rows = json.load(file)['rows']
+    assert [row['network'] for row in rows] == networks
+    for row in rows:
+        for name in ['ours', 'plain_theano']:
+            assert 0 < row['loss'][name] < row['step'][name] < 10
+    assert all(name in done.stdout for name in networks) and '%' in done.stdout
+
+
 # ---------------------------------------------------------------------------
 # What needs no process
 
@@ -166,6 +195,19 @@ def test_every_way_is_told_to_those_who_take_it(modules):
         small = case._replace(size='x'.join('2' for _ in cases.shape_of(case.size)))
         scores, targets = cases.data_of(small)
         assert scores.ndim - targets.ndim == (cases.WAYS[case.loss].targets == 'classes')
+
+
+def test_networks_end_with_their_scores(modules):
+    cases, _, _ = modules
+    import networks
+
+    for name, network in networks.NETWORKS.items():
+        for kind in networks.KINDS:
+            values, targets = networks.data_of(cases.Case(name, kind, '', 'float32'))
+            assert values.shape == (network.inputs if kind == networks.STEP else network.scores)
+            assert targets.max() < network.scores[1]
+        assert network.parameters[-1] == network.scores[1:2]
+        assert [array.shape for array in networks.parameters_of(name)] == network.parameters
 
 
 def test_results_that_differ_are_found(modules):

@@ -83,6 +83,12 @@ def time_first(z, t):
     return lo.aggregate(loss, T.gt(t.T, 0), 'normalized_sum')
 
 
+def tags(z, t):
+    p = T.nnet.softmax(z).reshape((t.shape[0], t.shape[1], 20))
+    loss = lo.categorical_crossentropy(p, t)
+    return lo.aggregate(loss, T.gt(t, 0), 'normalized_sum')
+
+
 columns = one_hot_bytes = softmax_indices
 
 

@@ -9,6 +9,8 @@ import theano.tensor as T
 from theano.gof.cmodule import gcc_version
 
 from cases import GRADIENT
+from contenders import theano_networks
+from networks import NETWORKS
 
 
 def versions():
@@ -43,6 +45,11 @@ def compiler(formulas):
         return theano.function([scores, targets], outputs)
 
     def prepare(case, scores, targets):
+        if case.loss in NETWORKS:
+            step = theano_networks.compiled(
+                case, formulas, type_of(scores), type_of(targets)
+            )
+            return lambda: step(scores, targets)
         # compiled once for all sizes, as a user's function is
         function = compiled(
             case.loss, case.kind, type_of(scores), type_of(targets)
