@@ -20,14 +20,9 @@ LO_INLINE void lo_largest(const real *z, npy_intp from, npy_intp to,
 enum { LO_SEARCHED = 128 };
 
 template <typename element, typename index>
-struct lo_margin_points {
+struct lo_margin_points : lo_kernel {
     typedef element real;
     enum { VALUES, INDICES, MARGIN, RIVAL };
-
-    enum { only_rows = false };
-
-    int second() const { return -1; }
-    int result() const { return -1; }
 
     void tile(const lo_points &points, char *const *at, int count,
               const real *z, const real *) const

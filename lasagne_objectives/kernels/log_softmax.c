@@ -1,21 +1,11 @@
 /* The logarithm of the softmax: with the largest logit m, u = z - m and
  * S = sum exp(u) it is u - log(S). */
 
-/* z - m, where equal infinities differ by 0. */
-template <typename real>
-LO_INLINE real lo_shift(real z, real m)
-{
-    return z == m ? 0 : z - m;
-}
-
 template <typename element>
-struct lo_log_softmax_points {
+struct lo_log_softmax_points : lo_kernel {
     typedef element real;
     enum { LOGITS, RESULT };
 
-    enum { only_rows = false };
-
-    int second() const { return -1; }
     int result() const { return RESULT; }
 
     void tile(const lo_points &points, char *const *, int, real *z,
@@ -24,14 +14,7 @@ struct lo_log_softmax_points {
         const npy_intp n = points.classes;
         real m[LO_LANES];
         double sum[LO_LANES] = {0}, log_sum[LO_LANES];
-        for (int i = 0; i < LO_LANES; i++)
-            m[i] = -INFINITY;
-        for (npy_intp j = 0; j < n; j++) {
-            const real *column = z + j * LO_LANES;
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                m[i] = column[i] > m[i] ? column[i] : m[i];
-        }
+        lo_largest_of_tile(n, z, m);
         for (npy_intp j = 0; j < n; j++) {
             const real *column = z + j * LO_LANES;
             #pragma omp simd
@@ -92,8 +75,5 @@ static int keep_rows(int axis, PyArrayObject *logits, PyArrayObject *whole,
 {
     if (!*(const npy_bool *)PyArray_DATA(whole))
         return log_softmax<real>(axis, logits, result);
-    Py_INCREF(logits);
-    Py_XDECREF(*result);
-    *result = logits;
-    return 0;
+    return lo_pass_on(logits, result);
 }

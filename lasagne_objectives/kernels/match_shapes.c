@@ -5,8 +5,5 @@ static int match_shapes(int axis, PyArrayObject *targets,
     const bool dense = PyArray_NDIM(targets) == PyArray_NDIM(predictions);
     if (lo_check_shape(predictions, targets, dense ? -1 : axis, "targets"))
         return -1;
-    Py_XDECREF(*result);
-    Py_INCREF(targets);
-    *result = targets;
-    return 0;
+    return lo_pass_on(targets, result);
 }

@@ -112,12 +112,8 @@ static int lo_prepare_like(PyArrayObject **result, PyArrayObject *array,
     const int ndim = PyArray_NDIM(array);
     npy_intp strides[LO_AXES];
     lo_strides_like(array, strides);
-    if (inplace && lo_has_strides(array, strides)) {
-        Py_INCREF(array);
-        Py_XDECREF(*result);
-        *result = array;
-        return 0;
-    }
+    if (inplace && lo_has_strides(array, strides))
+        return lo_pass_on(array, result);
     if (*result != NULL && *result != array &&
         PyArray_CompareLists(PyArray_DIMS(*result), PyArray_DIMS(array),
                              ndim) &&
@@ -488,7 +484,44 @@ static npy_intp lo_strip(const lo_points &points, size_t size)
  *                on those of up to LO_LANES; the result takes the place of
  *                the first
  *
- * `only_rows` have no tile(). */
+ * It says of the two numbers what differs from this, which reads one array
+ * with classes and writes none. */
+struct lo_kernel {
+    enum { only_rows = false };
+
+    int second() const { return -1; }
+    int result() const { return -1; }
+};
+
+/* A kernel that has no tile(). */
+struct lo_kernel_of_rows : lo_kernel {
+    enum { only_rows = true };
+
+    template <typename real>
+    void tile(const lo_points &, char *const *, int, real *, const real *)
+        const {}
+};
+
+/* z - m, where equal infinities differ by 0. */
+template <typename real>
+LO_INLINE real lo_shift(real z, real m)
+{
+    return z == m ? 0 : z - m;
+}
+
+/* The largest class of each data point of a tile. */
+template <typename real>
+LO_INLINE void lo_largest_of_tile(npy_intp n, const real *z, real *m)
+{
+    for (int i = 0; i < LO_LANES; i++)
+        m[i] = -INFINITY;
+    for (npy_intp j = 0; j < n; j++) {
+        const real *column = z + j * LO_LANES;
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            m[i] = column[i] > m[i] ? column[i] : m[i];
+    }
+}
 
 /* Have all data points worked on, by threads and without the GIL. */
 template <typename kernel>

@@ -172,6 +172,16 @@ static int lo_prepare(PyArrayObject **result, int ndim, const npy_intp *shape,
     return *result == NULL ? -1 : 0;
 }
 
+/* Let `*result` be an array that is there already. */
+static inline int lo_pass_on(PyArrayObject *array, PyArrayObject **result)
+{
+    /* In this order: it may be the same. */
+    Py_INCREF(array);
+    Py_XDECREF(*result);
+    *result = array;
+    return 0;
+}
+
 template <typename real> struct lo_type;
 template <> struct lo_type<npy_float32> { enum { number = NPY_FLOAT32 }; };
 template <> struct lo_type<npy_float64> { enum { number = NPY_FLOAT64 }; };

@@ -7,13 +7,6 @@
  * once from memory: it stays in the cache from its maximum to its gradient.
  */
 
-/* z - m, where equal infinities differ by 0. */
-template <typename real>
-LO_INLINE real lo_shift(real z, real m)
-{
-    return z == m ? 0 : z - m;
-}
-
 /* t u, where a target of 0 costs nothing. */
 template <typename real>
 LO_INLINE real lo_cost(real t, real u)
@@ -98,12 +91,12 @@ LO_INLINE void lo_flush(real *part, double *sum)
 
 /* For lo_sweep_points: what is NULL is not given, or not wanted. */
 template <typename element, typename index>
-struct lo_softmax_points {
+struct lo_softmax_points : lo_kernel {
     typedef element real;
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
     bool dense;
 
-    enum { only_rows = false };
+    explicit lo_softmax_points(bool dense) : dense(dense) {}
 
     int second() const { return dense ? (int)TARGETS : -1; }
     int result() const { return GRADIENT; }
@@ -124,14 +117,7 @@ struct lo_softmax_points {
         const npy_intp n = points.classes;
         int target[LO_LANES];
         real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
-        for (int i = 0; i < LO_LANES; i++)
-            m[i] = -INFINITY;
-        for (npy_intp j = 0; j < n; j++) {
-            const real *column = logits + j * LO_LANES;
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                m[i] = column[i] > m[i] ? column[i] : m[i];
-        }
+        lo_largest_of_tile(n, logits, m);
         if (dense)
             weigh(n, logits, m, targets, mass, dot);
         else {
@@ -245,11 +231,12 @@ struct lo_softmax_points {
  *     gradient = -g t
  */
 template <typename element, typename index>
-struct lo_torn_points {
+struct lo_torn_points : lo_kernel_of_rows {
     typedef element real;
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
-    enum { only_rows = true };
     bool dense;
+
+    explicit lo_torn_points(bool dense) : dense(dense) {}
 
     int second() const { return dense ? (int)TARGETS : -1; }
     int result() const { return GRADIENT; }
@@ -274,9 +261,6 @@ struct lo_torn_points {
         if (!dense)
             gradient[target] = -g;
     }
-
-    void tile(const lo_points &, char *const *, int, real *, const real *)
-        const {}
 };
 
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
@@ -306,11 +290,10 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
     lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
     lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
     if (whole != NULL && !*(const npy_bool *)PyArray_DATA(whole)) {
-        const lo_torn_points<real, index> torn = {dense};
-        return lo_sweep_points(torn, &points);
+        typedef lo_torn_points<real, index> torn;
+        return lo_sweep_points(torn(dense), &points);
     }
-    const kernel work = {dense};
-    return lo_sweep_points(work, &points);
+    return lo_sweep_points(kernel(dense), &points);
 }
 
 /* The gradient of keep_rows (log_softmax.c): as it is where rows are whole. */
@@ -322,12 +305,8 @@ static int keep_rows_gradient(int axis, PyArrayObject *logits,
     typedef lo_softmax_points<real, npy_int64> kernel;
     if (lo_check_shape(logits, gradient, -1, "gradients"))
         return -1;
-    if (*(const npy_bool *)PyArray_DATA(whole)) {
-        Py_INCREF(gradient);
-        Py_XDECREF(*result);
-        *result = gradient;
-        return 0;
-    }
+    if (*(const npy_bool *)PyArray_DATA(whole))
+        return lo_pass_on(gradient, result);
     /* That of the cross-entropy, with the incoming gradient as targets, times
      * minus one. */
     real minus_one = -1;
@@ -338,6 +317,5 @@ static int keep_rows_gradient(int axis, PyArrayObject *logits,
     lo_add(&points, kernel::TARGETS, gradient, axis);
     lo_add(&points, kernel::GRADIENT, *result, axis);
     points.data[kernel::UPSTREAM] = (char *)&minus_one;
-    const kernel work = {true};
-    return lo_sweep_points(work, &points);
+    return lo_sweep_points(kernel(true), &points);
 }

@@ -103,12 +103,12 @@ struct lo_log_odds_gradient {
 };
 
 template <typename element, typename formula>
-struct lo_log_odds_points {
+struct lo_log_odds_points : lo_kernel_of_rows {
     typedef element real;
     enum { LOGITS, UPSTREAM, RESULT };
-
-    enum { only_rows = true };
     bool given;
+
+    explicit lo_log_odds_points(bool given) : given(given) {}
 
     int second() const { return given ? (int)UPSTREAM : -1; }
     int result() const { return RESULT; }
@@ -119,9 +119,6 @@ struct lo_log_odds_points {
         if (points.classes > 0)
             formula::one(z, upstream, points.classes, result);
     }
-
-    void tile(const lo_points &, char *const *, int, real *, const real *)
-        const {}
 };
 
 /* `upstream` is NULL for the log-odds themselves. */
@@ -137,6 +134,5 @@ static int softmax_log_odds(int axis, PyArrayObject *logits,
     lo_begin(&points, logits, axis);
     lo_add(&points, kernel::UPSTREAM, upstream, upstream ? axis : -1);
     lo_add(&points, kernel::RESULT, *result, axis);
-    const kernel work = {upstream != NULL};
-    return lo_sweep_points(work, &points);
+    return lo_sweep_points(kernel(upstream != NULL), &points);
 }

@@ -22,14 +22,9 @@ LO_INLINE int lo_count_before(const real *z, npy_intp from, npy_intp to,
 }
 
 template <typename element, typename index>
-struct lo_rank_points {
+struct lo_rank_points : lo_kernel {
     typedef element real;
     enum { VALUES, INDICES, RANK };
-
-    enum { only_rows = false };
-
-    int second() const { return -1; }
-    int result() const { return -1; }
 
     void tile(const lo_points &points, char *const *at, int count,
               const real *z, const real *) const

@@ -1,14 +1,9 @@
 /* The class of the largest value of every data point. */
 
 template <typename element>
-struct lo_top_points {
+struct lo_top_points : lo_kernel {
     typedef element real;
     enum { VALUES, TOP };
-
-    enum { only_rows = false };
-
-    int second() const { return -1; }
-    int result() const { return -1; }
 
     void tile(const lo_points &points, char *const *at, int count,
               const real *z, const real *) const
