@@ -1281,13 +1281,8 @@ def anonymous(variable):
 
 def _inputs_of(variable, scalar_op):
     """The inputs of an element-wise `scalar_op`, or None if it is not that."""
-    node = variable.owner
-    if (
-        node is not None
-        and isinstance(node.op, Elemwise)
-        and isinstance(node.op.scalar_op, scalar_op)
-    ):
-        return node.inputs
+    if moves.is_elementwise(variable, scalar_op):
+        return variable.owner.inputs
     return None
 
 

@@ -65,6 +65,16 @@ def see(variable):
     return _transfer(node) if _is_transfer(node) else None
 
 
+def is_elementwise(variable, scalar_op):
+    """Whether a variable is a `scalar_op` of each element of others."""
+    node = variable.owner
+    return (
+        node is not None
+        and isinstance(node.op, Elemwise)
+        and isinstance(node.op.scalar_op, scalar_op)
+    )
+
+
 def source(variable):
     """What the elements of a variable have been moved from."""
     arrangement = see(variable)
@@ -185,7 +195,7 @@ def _axis_of_length(length, tensor):
         if isinstance(op, Subtensor):
             path.append(get_idx_list(length.owner.inputs, op.idx_list)[0])
             length = length.owner.inputs[0]
-        elif isinstance(op, Elemwise) and isinstance(op.scalar_op, scal.Cast):
+        elif is_elementwise(length, scal.Cast):
             length = length.owner.inputs[0]
         else:
             break

@@ -116,7 +116,7 @@ class _Writer:
             or moves.see(variable) is not None
         ):
             return None
-        is_logarithm = _is_elementwise(variable, _LOGARITHMS)
+        is_logarithm = moves.is_elementwise(variable, _LOGARITHMS)
         found = self.finder.find(T.exp(variable) if is_logarithm else variable)
         return None if found is None or found.is_exponential else found
 
@@ -134,7 +134,7 @@ def _is_discrete(variable):
 
 
 def _output(found, variable):
-    if _is_elementwise(variable, _LOGARITHMS):
+    if moves.is_elementwise(variable, _LOGARITHMS):
         output = found.log_probabilities()
     else:
         output = found.probabilities()
@@ -147,9 +147,9 @@ def _undone(variable):
     ``exp(log(x))``, whose gradient is 0 times infinity at 0, and ``1 - (1 -
     x)``, which loses the digits of a small `x`.
     """
-    if _is_elementwise(variable, scal.Exp):
+    if moves.is_elementwise(variable, scal.Exp):
         (logarithm,) = variable.owner.inputs
-        if _is_elementwise(logarithm, scal.Log):
+        if moves.is_elementwise(logarithm, scal.Log):
             return logarithm.owner.inputs[0]
     return _undone_sum(variable)
 
@@ -157,15 +157,15 @@ def _undone(variable):
 def _undone_sum(variable):
     """`x` where numbers added to `x` and signs cancel."""
     x, shift, sign, shifts = variable, 0.0, 1, 0
-    while _is_elementwise(x, _LINEAR):
+    while moves.is_elementwise(x, _LINEAR):
         inputs = x.owner.inputs
         numbers = [logits.number_of(one) for one in inputs]
         unknown = [one for one, n in zip(inputs, numbers) if n is None]
         if len(unknown) != 1 or _is_discrete(unknown[0]):
             break
-        is_difference = _is_elementwise(x, scal.Sub)
+        is_difference = moves.is_elementwise(x, scal.Sub)
         signs = [1] + [-1 if is_difference else 1] * (len(inputs) - 1)
-        if _is_elementwise(x, scal.Neg):
+        if moves.is_elementwise(x, scal.Neg):
             signs = [-1]
         terms = [s * n for s, n in zip(signs, numbers) if n is not None]
         shift += sign * sum(terms)
@@ -205,14 +205,5 @@ def _is_stable(variable):
     node = variable.owner
     return node is not None and (
         isinstance(node.op, _SOFTMAXES)
-        or _is_elementwise(variable, ScalarSigmoid)
-    )
-
-
-def _is_elementwise(variable, scalar_op):
-    node = variable.owner
-    return (
-        node is not None
-        and isinstance(node.op, Elemwise)
-        and isinstance(node.op.scalar_op, scalar_op)
+        or moves.is_elementwise(variable, ScalarSigmoid)
     )

@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 
 from lasagne_objectives.revival import lent
-
-pytest.importorskip('fissix')
 from lasagne_objectives.revival.python2 import modules, names, translate, tree
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'scripts')

@@ -96,15 +96,11 @@ def test_layers_on_the_old_gpu_backend_are_import_errors(name):
 
 
 # ---------------------------------------------------------------------------
-# Of scikit-learn, which need not be installed for this
+# Of scikit-learn
 
 
-@pytest.fixture
-def sklearn():
-    return pytest.importorskip('sklearn')
-
-
-def test_parts_of_scikit_learn(sklearn):
+def test_parts_of_scikit_learn():
+    import sklearn.model_selection
     from sklearn.cross_validation import train_test_split
     from sklearn.externals import joblib
     from sklearn.grid_search import GridSearchCV
@@ -115,7 +111,7 @@ def test_parts_of_scikit_learn(sklearn):
 
 
 @pytest.mark.parametrize('shuffle', [False, True])
-def test_folds_know_the_data(sklearn, shuffle):
+def test_folds_know_the_data(shuffle):
     """As in scikit-learn 0.17, by hand: each point is tested once, and each fold has its share of each class."""
     from sklearn.cross_validation import KFold, StratifiedKFold
 

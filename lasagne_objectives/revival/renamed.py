@@ -12,7 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 
-__all__ = ['imported', 'provide', 'withdraw']
+__all__ = ['give_names', 'imported', 'provide', 'withdraw']
 
 
 class RenamedFinder:
@@ -36,14 +36,24 @@ class RenamedFinder:
         if name in FILLED:
             vars(module).update(FILLED[name]())
             return
-        now = importlib.import_module(module_now(name))
-        # not all names of six.moves are there before they are asked for
-        module.__getattr__ = functools.partial(getattr, now)
-        vars(module).update(
-            (key, value)
-            for key, value in vars(now).items()
-            if key == '__all__' or not key.startswith('__')
-        )
+        give_names(module, importlib.import_module(module_now(name)))
+
+
+def give_names(module, now):
+    """Give a module the names of another.
+
+    Parameters
+    ----------
+    module, now : module
+        The one that gets names, and the one that has them.
+    """
+    # not all names of six.moves are there before they are asked for
+    module.__getattr__ = functools.partial(getattr, now)
+    vars(module).update(
+        (key, value)
+        for key, value in vars(now).items()
+        if key == '__all__' or not key.startswith('__')
+    )
 
 
 class RefusingFinder:

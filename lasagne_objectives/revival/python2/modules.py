@@ -20,6 +20,7 @@ from lasagne_objectives.revival import lent
 from lasagne_objectives.revival.imports import builtins_with
 from lasagne_objectives.revival.python2 import names
 from lasagne_objectives.revival.python2.names import as_bytes, as_text
+from lasagne_objectives.revival.renamed import give_names
 
 __all__ = ['builtins_for']
 
@@ -46,12 +47,7 @@ class StandIns:
         if name not in self.made:
             now = importlib.import_module(RENAMED.get(name, name))
             module = self.made[name] = types.ModuleType(name, now.__doc__)
-            module.__getattr__ = functools.partial(getattr, now)
-            vars(module).update(
-                (key, value)
-                for key, value in vars(now).items()
-                if key == '__all__' or not key.startswith('__')
-            )
+            give_names(module, now)
             vars(module).update(CHANGED.get(name, dict)())
         return self.made[name]
 
@@ -173,17 +169,23 @@ def itertools_then():
     }
 
 
+def methods(owner, names):
+    """What has one of the names, separated by spaces, by that name."""
+    return {name: getattr(owner, name) for name in names.split()}
+
+
 def string_then():
     """Methods of strings as functions, and letters."""
     import string
 
-    functions = (
+    functions = methods(
+        str,
         'capitalize center count expandtabs find index ljust lower lstrip '
         'replace rfind rindex rjust rsplit rstrip split strip swapcase upper '
-        'zfill'
+        'zfill',
     )
     return dict(
-        {name: getattr(str, name) for name in functions.split()},
+        functions,
         atof=float,
         atoi=int,
         join=lambda words, between=' ': between.join(words),
@@ -263,17 +265,14 @@ class Random(random.Random):
 
 def random_then():
     """The functions of a generator of Python 2."""
-    generator = Random()
-    functions = (
+    functions = methods(
+        Random(),
         'betavariate choice expovariate gammavariate gauss getrandbits '
         'getstate lognormvariate normalvariate paretovariate randint random '
         'randrange sample seed setstate shuffle triangular uniform '
-        'vonmisesvariate weibullvariate'
+        'vonmisesvariate weibullvariate',
     )
-    return dict(
-        {name: getattr(generator, name) for name in functions.split()},
-        Random=Random,
-    )
+    return dict(functions, Random=Random)
 
 
 def csv_then():
