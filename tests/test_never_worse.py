@@ -5,6 +5,7 @@ any nesting. Beside each grows the array of logits that it is the sigmoid or sof
 LAYERS=1000, and other ones each time with SEEDED=1.
 """
 
+import functools
 import os
 import time
 
@@ -166,6 +167,7 @@ def chosen(name, choose, of_logits):
     return grow
 
 
+@functools.lru_cache(maxsize=None)
 def grown(kind):
     """Layers of any nesting."""
     single = [changed(name, step, lambda z: z) for name, step in SAME.items()]
@@ -177,10 +179,9 @@ def grown(kind):
         several += [chosen(name, *both) for name, both in CHOICES_OF_ELEMENTS.items()]
 
     def extend(layers):
-        return st.one_of(
-            *[layers.map(grow) for grow in single],
-            *[st.tuples(layers, layers).map(lambda pair, grow=grow: grow(*pair)) for grow in several],
-        )
+        # Few strategies, each of many: hypothesis looks through all of them before it begins.
+        pairs = st.builds(lambda grow, one, other: grow(one, other), st.sampled_from(several), layers, layers)
+        return st.one_of(st.builds(lambda grow, layer: grow(layer), st.sampled_from(single), layers), pairs)
 
     return st.recursive(spelled(kind), extend, max_leaves=4)
 
