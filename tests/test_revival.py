@@ -23,7 +23,7 @@ UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'  # what Theano looks fo
 
 def run_python(code, *options, fails=False, **environ):
     """What a new Python prints, which has imported nothing yet."""
-    flags = "base_compiledir='%s',on_opt_error=raise" % theano.config.base_compiledir
+    flags = os.environ['THEANO_FLAGS'] + ',on_opt_error=raise'
     environ = dict(os.environ, **dict({'THEANO_FLAGS': flags}, **environ))
     command = [sys.executable] + list(options) + ['-c', code]
     done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)

@@ -79,7 +79,7 @@ def test_everything_imported_by_a_star(user, tmp_path):
 
 def test_convolution_and_pooling(user, tmp_path):
     # convolution is in C only, pooling wrong in Theano's Python
-    user('optimizer = fast_run', '[gcc]', 'cxxflags = -O0')
+    user('optimizer = fast_run', '[gcc]', 'cxxflags = ' + theano.config.gcc.cxxflags)
     out, last = succeeds('conv.py', cwd=tmp_path)
     assert out == 'loss fell: True\n'
     assert 'theano.tensor.signal.downsample; ' in last
