@@ -124,8 +124,8 @@ def test_bad_options_are_refused(arguments):
 
 def test_steps_of_whole_networks(tmp_path):
     filename = str(tmp_path / 'steps.json')
-    # but convolutions, which take minutes in Python
-    networks = ['digits', 'tagger', 'many_classes']
+    # the others take minutes in Python
+    networks = ['digits']
     done = run(
         'steps.py',
         '--quick',
