@@ -5,6 +5,7 @@ the loss. The logits are ordinary, so that the plain formula, written here with 
 """
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,9 @@ import theano.tensor as T
 from compiled import REWRITES, mode_of
 from device import ON_GPU
 from ways import SIGMOIDS, SOFTMAXES
+
+# What runs here is measured by other tests; to measure it again takes half as long as to run it.
+pytestmark = pytest.mark.no_cover
 
 # On the GPU each needs the C compiler.
 few = settings(max_examples=4 if ON_GPU else 22, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

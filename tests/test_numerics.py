@@ -20,6 +20,9 @@ from device import ON_GPU
 from oracle import assert_within
 from ways import SIGMOIDS, SOFTMAXES, exp_minus_max, exp_over_sum, nnet_softmax
 
+# What runs here is measured by other tests; to measure it again takes half as long as to run it.
+pytestmark = pytest.mark.no_cover
+
 # (type of the logits, floatX)
 TYPES = [('float32', 'float32'), ('float64', 'float64'), ('float16', 'float32'), ('float32', 'float64')]
 if ON_GPU:

@@ -8,6 +8,9 @@ import pytest
 
 from compiled import MODES
 
+# What runs here is measured by other tests; to measure it again takes half as long as to run it.
+pytestmark = pytest.mark.no_cover
+
 FIGURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, 'docs', 'figures')
 
 
