@@ -93,8 +93,7 @@ def line(row, contenders):
             continue
         step, loss = row[STEP][name], row[LOSS][name]
         words.append(
-            '%9.2f %9.3f %5.1f%%'
-            % (1e3 * step, 1e3 * loss, 100 * loss / step)
+            '%9.2f %9.3f %5.1f%%' % (1e3 * step, 1e3 * loss, 100 * loss / step)
         )
     return ' '.join(words)
 
@@ -104,9 +103,7 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     names = list(NETWORKS)
-    parser.add_argument(
-        '--networks', nargs='+', default=names, choices=names
-    )
+    parser.add_argument('--networks', nargs='+', default=names, choices=names)
     parser.add_argument(
         '--contenders', nargs='+', default=CONTENDERS, choices=CONTENDERS
     )

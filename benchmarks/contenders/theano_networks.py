@@ -1,4 +1,4 @@
-"""The networks of networks.py in Theano, for the two contenders that use it."""
+"""The networks of networks.py in Theano, for both who use it."""
 
 import lasagne_objectives  # noqa: F401 (lets Theano be imported)
 import numpy as np
@@ -48,9 +48,7 @@ def tagger(x, of_input, of_hidden, bias, weights, bias_of_tags):
 
     def step(drive, hidden, cell, of_hidden):
         gates = drive + T.dot(hidden, of_hidden)
-        i, f, g, o = [
-            gates[:, k * units : (k + 1) * units] for k in range(4)
-        ]
+        i, f, g, o = [gates[:, k * units : (k + 1) * units] for k in range(4)]
         cell = T.nnet.sigmoid(f) * cell + T.nnet.sigmoid(i) * T.tanh(g)
         return T.nnet.sigmoid(o) * T.tanh(cell), cell
 
