@@ -10,7 +10,6 @@ the numbers are medians.
 """
 
 import argparse
-import datetime
 import json
 import os
 import statistics
@@ -19,7 +18,7 @@ import sys
 import tempfile
 
 import cases
-from cpu import HERE, REPOSITORY, cpu_model, write
+from cpu import HERE, REPOSITORY, new_report, write
 from networks import NETWORKS
 
 CONTENDERS = ['ours', 'plain_theano']
@@ -65,12 +64,7 @@ def run(losses, rounds):
     dict
         The report, fit for JSON.
     """
-    report = {
-        'date': datetime.date.today().isoformat(),
-        'cpu': cpu_model(),
-        'rounds': rounds,
-        'rows': [],
-    }
+    report = new_report(rounds=rounds)
     print('seconds, medians of %d\n' % rounds)
     print(
         '%-16s %-5s' % ('loss', 'cache')

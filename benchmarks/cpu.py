@@ -326,17 +326,13 @@ def run(options):
             "no such case: row-wise losses need sizes such as "
             "256x1000, and accuracies have no gradient"
         )
-    report = {
-        'date': datetime.date.today().isoformat(),
-        'cpu': cpu_model(),
-        'cores': os.cpu_count(),
-        'system': platform.platform(),
-        'load before': os.getloadavg()[0],
-        'samples': options.samples,
-        'contenders': options.contenders,
-        'versions': {},
-        'rows': [],
-    }
+    report = new_report(
+        cores=os.cpu_count(),
+        system=platform.platform(),
+        samples=options.samples,
+        contenders=options.contenders,
+        versions={},
+    )
     print(table.heading(report), end='\n\n')
     for threads in options.threads:
         with started(
@@ -354,6 +350,19 @@ def run(options):
                 report['rows'].append(row)
                 print(table.line(report, row), flush=True)
     return report
+
+
+def new_report(**more):
+    """When and where something is measured, and more about it."""
+    return dict(
+        {
+            'date': datetime.date.today().isoformat(),
+            'cpu': cpu_model(),
+            'load before': os.getloadavg()[0],
+            'rows': [],
+        },
+        **more,
+    )
 
 
 def cpu_model():

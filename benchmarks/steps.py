@@ -12,12 +12,11 @@ docs/benchmarks/steps.json.
 """
 
 import argparse
-import datetime
 import os
 import sys
 
 from cases import Case
-from cpu import REPOSITORY, SAMPLES, cpu_model, started, time_case, write
+from cpu import REPOSITORY, SAMPLES, new_report, started, time_case, write
 from networks import KINDS, LOSS, NETWORKS, STEP
 from table import SHORT
 
@@ -32,14 +31,7 @@ def run(options):
     dict
         The report, fit for JSON.
     """
-    report = {
-        'date': datetime.date.today().isoformat(),
-        'cpu': cpu_model(),
-        'load before': os.getloadavg()[0],
-        'samples': options.samples,
-        'threads': options.threads,
-        'rows': [],
-    }
+    report = new_report(samples=options.samples, threads=options.threads)
     print(
         '%(cpu)s, threads: %(threads)d, load %(load before).1f; %(date)s; '
         'medians of %(samples)d, in ms\n' % report

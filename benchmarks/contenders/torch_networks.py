@@ -3,8 +3,10 @@
 import torch
 import torch.nn.functional as F
 
+from cases import GRADIENT
+from contenders import torch_functions
 from contenders.torch_functions import tags
-from networks import LEARNING_RATE, STEP, parameters_of
+from networks import LEARNING_RATE, LOSS, parameters_of
 
 
 def digits(x, weights_1, bias_1, weights_2, bias_2, weights_3, bias_3):
@@ -67,6 +69,10 @@ def call_of(case, values, targets):
     function
     """
     loss_of = tags if case.loss == 'tagger' else F.cross_entropy
+    if case.kind == LOSS:
+        return torch_functions.call_of(
+            loss_of, case._replace(kind=GRADIENT), values, targets
+        )
     network = globals()[case.loss]
     values, targets = torch.from_numpy(values), torch.from_numpy(targets)
     targets = targets.long()  # it takes no other class indices
@@ -83,13 +89,4 @@ def call_of(case, values, targets):
         descent.step()
         return [loss]
 
-    def loss_and_gradient():
-        values.grad = None
-        loss = loss_of(values, targets)
-        loss.backward()
-        return [loss, values.grad]
-
-    if case.kind == STEP:
-        return step
-    values.requires_grad_()
-    return loss_and_gradient
+    return step
