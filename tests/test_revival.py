@@ -70,12 +70,14 @@ def test_the_process_keeps_what_it_has():
         "import os, sys, numpy as np\n"
         "names, environ, path = set(dir(np)), dict(os.environ), list(sys.path)\n"
         "import lasagne_objectives, theano, theano.sandbox.rng_mrg\n"
+        # NumPy's distutils of that time imports setuptools, which adds a folder of its own to the path
+        "if %s: sys.path[:] = [folder for folder in sys.path if not folder.endswith('_vendor')]\n"
         "print(sorted(set(dir(np)) - names), os.environ == environ, sys.path == path)\n"
         "gone = 'distutils', 'imp', 'pkg_resources', 'numpy.distutils', 'numpy.linalg.linalg'\n"
         "stand_ins = [name for name in gone if name in sys.modules and not getattr(sys.modules[name], '__file__', None)]\n"
         "print(stand_ins, [name for name, module in sys.modules.items() if module is None and name.startswith('theano')])"
     )
-    names, modules = run_python(code, '-W', 'ignore').splitlines()
+    names, modules = run_python(code % UNAIDED, '-W', 'ignore').splitlines()
     # a part of NumPy that Theano imports is a name of NumPy's then
     assert names.endswith('True True') and not {'product', 'complex', 'cast', 'alltrue'} & set(names.split("'"))
     assert modules == '[] []'
