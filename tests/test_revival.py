@@ -392,6 +392,15 @@ def test_headers(monkeypatch, numpy_2):
 # What the repairs for NumPy 2 do to Theano is in the record above; here, that they are right on any NumPy.
 
 
+@pytest.mark.parametrize('names', [['arrayobject', 'npy_3kcompat'], ['npy_3kcompat', 'arrayobject']])
+def test_headers_in_any_order(names, tmp_path):
+    """NumPy 2.0 has functions by the names that its headers had before."""
+    source = tmp_path / 'headers.cpp'
+    source.write_text('#include <Python.h>\n' + ''.join('#include <numpy/%s.h>\n' % name for name in names))
+    folders = ['-I' + folder for folder in theano.gof.cmodule.std_include_dirs()]
+    subprocess.check_call([theano.config.cxx, '-fsyntax-only', '-w'] + folders + [str(source)])
+
+
 def test_masks_are_wide():
     seen = []
     module = types.SimpleNamespace(mrg_next_value=lambda *args: seen.append(args))

@@ -1,2 +1,1 @@
-#include_next <numpy/npy_3kcompat.h>
 #include <numpy/then.h>

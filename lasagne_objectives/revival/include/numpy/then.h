@@ -11,6 +11,8 @@
 #include_next <numpy/arrayscalars.h>
 #include_next <numpy/npy_math.h>
 #include_next <numpy/halffloat.h>
+/* That of NumPy 2.0 has functions by the names below: it must come first. */
+#include_next <numpy/npy_3kcompat.h>
 
 /* Python 2's integers, which NumPy called so on Python 3. */
 #define NPY_PY3K 1
