@@ -55,7 +55,7 @@ def tagger(x, of_input, of_hidden, bias, weights, bias_of_tags):
     drives = _dense(x.dimshuffle(1, 0, 2), of_input, bias)
     nothing = T.zeros((x.shape[0], units))
     (hidden, _), _ = theano.scan(
-        step, drives, [nothing, nothing], of_hidden, strict=True
+        step, drives, [nothing, nothing], [of_hidden], strict=True
     )
     rows = hidden.dimshuffle(1, 0, 2).reshape((-1, units))
     return _dense(rows, weights, bias_of_tags)

@@ -69,13 +69,13 @@ def call_of(case, values, targets):
     function
     """
     loss_of = tags if case.loss == 'tagger' else F.cross_entropy
+    targets = targets.astype('int64')  # it takes no other class indices
     if case.kind == LOSS:
         return torch_functions.call_of(
             loss_of, case._replace(kind=GRADIENT), values, targets
         )
     network = globals()[case.loss]
     values, targets = torch.from_numpy(values), torch.from_numpy(targets)
-    targets = targets.long()  # it takes no other class indices
     parameters = [
         torch.from_numpy(array).requires_grad_()
         for array in parameters_of(case.loss)
