@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+import networks
+
 #: One timing: which loss, its value alone or with its gradient, and of what.
 Case = namedtuple('Case', 'loss kind size dtype')
 
@@ -223,11 +225,14 @@ def data_of(case):
     Parameters
     ----------
     case : Case
+        One of a network of networks.py has other values than scores.
 
     Returns
     -------
     scores, targets : arrays
     """
+    if case.loss in networks.NETWORKS:
+        return networks.data_of(case)
     shape = shape_of(case.size)
     way = WAYS.get(case.loss)
     what = LOSSES[case.loss].targets if way is None else way.targets

@@ -50,25 +50,17 @@ def two_layers(loss, x, t):
     scores, more = layer(T.nnet.relu(hidden), HIDDEN, OUTPUTS)
     parameters += more
     value = loss(scores, t)
-    gradients = theano.grad(value, parameters)
-    return value, [
-        (parameter, parameter - np.float32(0.01) * gradient)
-        for parameter, gradient in zip(parameters, gradients)
-    ]
+    return value, theano_networks.descent(value, parameters)
 
 
 def main():
     name = sys.argv[2]
     of_network = name in networks.NETWORKS
-    if of_network:
-        batch, targets = networks.data_of(
-            cases.Case(name, networks.STEP, '', 'float32')
-        )
-    else:
-        size = '%dx%d' % (BATCH, OUTPUTS)
-        _, targets = cases.data_of(
-            cases.Case(name, cases.GRADIENT, size, 'float32')
-        )
+    kind = networks.STEP if of_network else cases.GRADIENT
+    batch, targets = cases.data_of(
+        cases.Case(name, kind, '%dx%d' % (BATCH, OUTPUTS), 'float32')
+    )
+    if not of_network:  # those were scores
         batch = np.zeros((BATCH, INPUTS), 'float32')
     begun = time.perf_counter()
     x, t = type_of(batch)(), type_of(targets)()

@@ -420,10 +420,6 @@ def parse(arguments):
         + ', '.join(cases.WAYS),
     )
     parser.add_argument('--threads', nargs='+', type=int, default=[1, 2])
-    parser.add_argument('--samples', type=int, default=SAMPLES)
-    parser.add_argument(
-        '--quick', action='store_true', help='3 samples: to see that it works'
-    )
     parser.add_argument(
         '--python',
         action='append',
@@ -432,13 +428,7 @@ def parse(arguments):
         help="the interpreter of a contender, if not this "
         "one (for JAX: .bench/jax/bin/python)",
     )
-    parser.add_argument(
-        '--cache',
-        metavar='FOLDER',
-        default=os.path.join(REPOSITORY, '.bench'),
-        help='for what is compiled (default: .bench)',
-    )
-    parser.add_argument('--json', metavar='FILE')
+    add_options_of_timing(parser)
     options = parser.parse_args(arguments)
     if options.ways is not None:
         options.ways = options.ways or list(cases.WAYS)
@@ -447,11 +437,29 @@ def parse(arguments):
         ]
     if options.json is None:
         options.json = default_file(parser, options)
-    if options.quick:
-        options.samples = 3
     options.python = interpreters(parser, options)
-    options.cache = os.path.abspath(options.cache)
     return options
+
+
+def add_options_of_timing(parser):
+    """Those of every script whose contenders take turns."""
+    parser.add_argument('--samples', type=int, default=SAMPLES)
+    parser.add_argument(
+        '--quick',
+        action='store_const',
+        dest='samples',
+        const=3,
+        default=SAMPLES,
+        help='3 samples: to see that it works',
+    )
+    parser.add_argument(
+        '--cache',
+        metavar='FOLDER',
+        type=os.path.abspath,
+        default=os.path.join(REPOSITORY, '.bench'),
+        help='for what is compiled (default: .bench)',
+    )
+    parser.add_argument('--json', metavar='FILE')
 
 
 def size(text):
@@ -471,14 +479,25 @@ def default_file(parser, options):
         'sizes',
         'threads',
         'samples',
-        'quick',
     ]
     if options.ways is not None:
         parts.remove('contenders')
-    full = options.ways in (None, list(cases.WAYS)) and all(
-        getattr(options, part) == parser.get_default(part) for part in parts
+    full = options.ways in (None, list(cases.WAYS)) and are_defaults(
+        parser, options, parts
     )
     name = 'cpu.json' if options.ways is None else 'ways.json'
+    return report_file(name, full)
+
+
+def are_defaults(parser, options, parts):
+    """Whether nothing was chosen of these options."""
+    return all(
+        getattr(options, part) == parser.get_default(part) for part in parts
+    )
+
+
+def report_file(name, full):
+    """Where a report is written: only a full one in the documentation."""
     folder = 'docs/benchmarks' if full else '.bench'
     return os.path.join(REPOSITORY, folder, name)
 

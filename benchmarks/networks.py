@@ -7,9 +7,9 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 
-#: A network: the shape of a batch, of its scores and of its parameters, and
-#: what it is called in print. Axis 1 of the scores is that of the classes.
-Network = namedtuple('Network', 'inputs scores parameters title')
+#: A network: the shape of a batch, of its scores and of its parameters. Axis 1
+#: of the scores is that of the classes.
+Network = namedtuple('Network', 'inputs scores parameters')
 
 NETWORKS = OrderedDict(
     [
@@ -19,7 +19,6 @@ NETWORKS = OrderedDict(
                 (500, 784),
                 (500, 10),
                 [(784, 800), (800,), (800, 800), (800,), (800, 10), (10,)],
-                '784-800-800-10, batch 500',
             ),
         ),
         (
@@ -37,7 +36,6 @@ NETWORKS = OrderedDict(
                     (256, 10),
                     (10,),
                 ],
-                'two convolutions, batch 128',
             ),
         ),
         (
@@ -46,7 +44,6 @@ NETWORKS = OrderedDict(
                 (32, 100, 50),
                 (3200, 20),
                 [(50, 400), (100, 400), (400,), (100, 20), (20,)],
-                'LSTM of 100 units, 100 steps, 20 tags, mask, batch 32',
             ),
         ),
         (
@@ -55,7 +52,6 @@ NETWORKS = OrderedDict(
                 (32, 300),
                 (32, 50000),
                 [(300, 50000), (50000,)],
-                'linear, 50 000 classes, batch 32',
             ),
         ),
         (
@@ -64,7 +60,6 @@ NETWORKS = OrderedDict(
                 (4, 16, 256, 256),
                 (4, 21, 256, 256),
                 [(21, 16, 3, 3), (21,)],
-                'class of each pixel: 256 x 256, 21 classes, batch 4',
             ),
         ),
     ]

@@ -8,15 +8,22 @@ this package, once with the textbook formulas in plain Theano and once in
 PyTorch: the time of a step (loss, gradients, and gradient descent), and that
 of the loss and its gradient for scores that are there already. The contenders
 take turns in processes of their own; the numbers are medians. Written to
-docs/benchmarks/steps.json.
+docs/benchmarks/steps.json, a part of it or a quick run to .bench.
 """
 
 import argparse
-import os
 import sys
 
 from cases import Case
-from cpu import REPOSITORY, SAMPLES, new_report, started, time_case, write
+from cpu import (
+    add_options_of_timing,
+    are_defaults,
+    new_report,
+    report_file,
+    started,
+    time_case,
+    write,
+)
 from networks import KINDS, LOSS, NETWORKS, STEP
 from table import SHORT
 
@@ -100,25 +107,13 @@ def main(arguments=None):
         '--contenders', nargs='+', default=CONTENDERS, choices=CONTENDERS
     )
     parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--samples', type=int, default=SAMPLES)
-    parser.add_argument(
-        '--quick', action='store_true', help='3 samples: to see that it works'
-    )
-    parser.add_argument(
-        '--cache',
-        metavar='FOLDER',
-        default=os.path.join(REPOSITORY, '.bench'),
-        help='for what is compiled (default: .bench)',
-    )
-    parser.add_argument(
-        '--json',
-        metavar='FILE',
-        default=os.path.join(REPOSITORY, 'docs/benchmarks/steps.json'),
-    )
+    add_options_of_timing(parser)
     options = parser.parse_args(arguments)
-    if options.quick:
-        options.samples = 3
-    options.cache = os.path.abspath(options.cache)
+    if options.json is None:
+        parts = ['networks', 'contenders', 'threads', 'samples']
+        options.json = report_file(
+            'steps.json', are_defaults(parser, options, parts)
+        )
     report = run(options)
     for row in report['rows']:
         for name, reason in sorted(row['failed'].items()):

@@ -15,8 +15,7 @@ import traceback
 
 import numpy as np
 
-import cases
-import networks
+from cases import Case, data_of
 
 # A sample of short calls repeats them, to be long against the clock's noise.
 SAMPLE_SECONDS = 0.002
@@ -42,9 +41,7 @@ class Worker(object):
 
     def prepare(self, case):
         """Make the data, compile, and call once."""
-        case = cases.Case(**case)
-        of_network = case.loss in networks.NETWORKS
-        data_of = (networks if of_network else cases).data_of
+        case = Case(**case)
         self.call = self.contender.prepare(case, *data_of(case))
         self.call()
 

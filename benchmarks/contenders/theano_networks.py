@@ -86,12 +86,16 @@ def training(name, formulas, batch, targets):
     """
     parameters = [theano.shared(array) for array in parameters_of(name)]
     loss = formulas[LOSSES[name]](globals()[name](batch, *parameters), targets)
+    return loss, descent(loss, parameters)
+
+
+def descent(loss, parameters):
+    """The updates of parameters by gradient descent."""
+    gradients = theano.grad(loss, parameters)
     rate = np.float32(LEARNING_RATE)
-    return loss, [
+    return [
         (parameter, parameter - rate * gradient)
-        for parameter, gradient in zip(
-            parameters, theano.grad(loss, parameters)
-        )
+        for parameter, gradient in zip(parameters, gradients)
     ]
 
 
