@@ -102,7 +102,8 @@ def test_a_module_of_theano_that_is_imported_later_is_prepared():
 @pytest.mark.skipif(UNAIDED, reason='Theano is imported without help')
 def test_an_import_of_theano_that_failed_before_does_no_harm():
     code = (
-        "try:\n    import theano\nexcept (ImportError, AttributeError) as error:\n    print(type(error).__name__)\n"
+        # NumPy's and setuptools' versions make it an error of many kinds
+        "try:\n    import theano\nexcept Exception as error:\n    print(type(error).__name__)\n"
         "import lasagne_objectives, theano\nprint(theano.tensor.constant(1.5).eval())"
     )
     assert run_python(code, '-W', 'ignore').splitlines()[1:] == ['1.5']
