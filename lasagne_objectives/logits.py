@@ -69,11 +69,15 @@ class Finder:
 
     def find(self, variable):
         """As the function :func:`find`."""
+        first = None
         for reader in self._readers(_tolerance(variable)):
             found = reader.find(variable)
             if found is not None:
-                return found
-        return None
+                first = first or found
+                # log(exp(z) / exp(z).sum()) is no logit if z is one.
+                if not any(map(reader.is_unstable_log, found.sources)):
+                    return found
+        return first
 
     def _readers(self, tolerance):
         """Those that find a sigmoid or softmax, then those of products."""
@@ -335,23 +339,40 @@ _MOST_LOGARITHMS = 4
 # Beyond that many, graphs to compare are measured first.
 _MOST_PAIRS = 32
 
-# Deeper expressions are somebody's network, not the spelling of a sigmoid.
-_DEEPEST = 16
+# Deeper expressions are somebody's network, not the spelling of a sigmoid: 16
+# Ops, or 32 moves and choices.
+_DEEPEST = 32
+
+# Of what was too deep at first, no more is read again.
+_MOST_AGAIN = 64
 
 
-def _remembered(method):
-    """A method of the reader that reads a variable once."""
+def _remembered(steps):
+    """For methods of the reader, that they read a variable once.
 
-    @functools.wraps(method)
-    def remembering(self, variable, *depth):
-        key = (method, variable) + depth
-        if key not in self.results:
-            self.level += 1
-            self.results[key] = method(self, variable, *depth)
-            self.level -= 1
-        return self.results[key]
+    And once more where something below it was too deep to be read, and it is
+    met again less deep. They take that many steps down.
+    """
 
-    return remembering
+    def decorated(method):
+        @functools.wraps(method)
+        def remembering(self, variable, *depth):
+            key = (method, variable) + depth
+            result, cut_at = self.results.get(key, (None, None))
+            if cut_at is None or self._may_read_again(cut_at):
+                cut_before, self.cut = self.cut, False
+                self.level += steps
+                result = method(self, variable, *depth)
+                self.level -= steps
+                cut_at = self.level if self.cut else 0
+                self.results[key] = result, cut_at
+                self.cut = cut_before
+            self.cut = self.cut or cut_at > 0
+            return result
+
+        return remembering
+
+    return decorated
 
 
 class _Reader:
@@ -379,14 +400,16 @@ class _Reader:
         self.exponents = {}
         # What the variables that are made here are made of
         self.origins = {}
-        self.level = 0
+        # How deep it reads now, and whether anything was too deep
+        self.level, self.cut = 0, False
+        self.times_again = 0
         self.heights = {}
         # Whether a logarithm was left as it is
         self.stopped = False
 
     # What is found: of products, what they are the output of
 
-    @_remembered
+    @_remembered(steps=0)
     def find(self, variable):
         product = self.value(variable, self.depth)
         return (
@@ -396,10 +419,10 @@ class _Reader:
             or self._product(product, variable)
         )
 
-    @_remembered
+    @_remembered(steps=1)
     def arranged(self, variable):
         """What is found behind moves, joins and choices alone."""
-        arrangement = moves.see(variable)
+        arrangement = None if self._is_too_deep() else moves.see(variable)
         if arrangement is None:
             return None
         parts = []
@@ -427,7 +450,7 @@ class _Reader:
         if odds is None or odds.factor <= 0 or not self._is_exp(odds):
             return None
         exponent, sources = self._logarithm(odds)
-        return Sigmoid(_laid_out(exponent, variable), sources)
+        return Sigmoid(laid_out(exponent, variable), sources)
 
     def _softmax(self, product, variable):
         if product.sums or not self._is_one(product.factor):
@@ -449,7 +472,7 @@ class _Reader:
         scores = _without_max(exponent, axis)
         if scores is not exponent:
             sources = [scores]
-        return SoftmaxRows(_laid_out(scores, variable), axis, sources)
+        return SoftmaxRows(laid_out(scores, variable), axis, sources)
 
     def _complement(self, product, variable):
         """One minus a softmax, a product, or what is behind moves."""
@@ -515,7 +538,7 @@ class _Reader:
             _power_of(self._sum_as(base, variable.dtype), power, None)
             for base, power in others
         ]
-        rest = _laid_out(functools.reduce(T.mul, factors), variable)
+        rest = laid_out(functools.reduce(T.mul, factors), variable)
         sources = [
             source
             for base, _ in others
@@ -557,7 +580,7 @@ class _Reader:
             product = times(product, raised(softmax, -power, self.tolerance))
             exponent, sources = self._logarithm(row)
             found = SoftmaxRows(
-                _laid_out(exponent, variable), self.atoms[number].axis, sources
+                laid_out(exponent, variable), self.atoms[number].axis, sources
             )
             parts.append((_scaled(found.log_probabilities(), power), sources))
         return product, parts
@@ -578,7 +601,7 @@ class _Reader:
             taken = min(self._times_within(odds, product), -power)
             product = times(product, raised(odds, -taken, self.tolerance))
             exponent, sources = self._logarithm(odds)
-            exponent = _laid_out(exponent, variable)
+            exponent = laid_out(exponent, variable)
             for scores, count in (
                 (-exponent, -power - taken),
                 (exponent, taken),
@@ -602,7 +625,7 @@ class _Reader:
             # It might cancel the other logarithms.
             raise fractions.TooHard
         exponent, sources = self._logarithm(product)
-        return [(_laid_out(exponent, variable), sources)]
+        return [(laid_out(exponent, variable), sources)]
 
     def _times_within(self, odds, product):
         """How often the powers of one product are among those of another."""
@@ -629,6 +652,16 @@ class _Reader:
             rest = self._one_minus(product)
             behind = rest and self._itself(rest)
         return behind is not None and moves.source(behind).owner is None
+
+    def is_unstable_log(self, variable):
+        """Whether it is the logarithm of exponentials, written as such."""
+        if not moves.is_elementwise(variable, (scal.Log, scal.Log1p)):
+            return False
+        (inside,) = variable.owner.inputs
+        return not is_stable(inside) and any(
+            one.kind in ('exp', 'sum')
+            for one in self._atoms_in(self.value(inside, self.depth))
+        )
 
     def _is_one(self, number):
         return fractions.close(number, 1, self.tolerance)
@@ -725,7 +758,7 @@ class _Reader:
                 self.heights[waiting.pop()] = 1 + max(below, default=0)
         return self.heights[variable]
 
-    @_remembered
+    @_remembered(steps=2)
     def value(self, variable, depth):
         """A variable as a product of powers."""
         number = number_of(variable)
@@ -735,7 +768,7 @@ class _Reader:
             'itself', variable
         )
 
-    @_remembered
+    @_remembered(steps=2)
     def exponential(self, variable, depth):
         """The exponential of a variable as a product of powers."""
         number = number_of(variable)
@@ -751,13 +784,25 @@ class _Reader:
         if (
             variable.owner is None
             or variable.dtype not in T.float_dtypes
-            or self.level > _DEEPEST
+            or self._is_too_deep()
         ):
             return None
         try:
             return read(variable, depth)
         except fractions.TooHard:
             return None
+
+    def _may_read_again(self, cut_at):
+        """Something that was cut at that level."""
+        if cut_at <= self.level or self.times_again == _MOST_AGAIN:
+            return False
+        self.times_again += 1
+        return True
+
+    def _is_too_deep(self):
+        is_too_deep = self.level > _DEEPEST
+        self.cut = self.cut or is_too_deep
+        return is_too_deep
 
     def _value(self, variable, depth):
         node = variable.owner
@@ -967,12 +1012,17 @@ class _Reader:
         factors = [product.factor] + [
             factor for base in product.sums for _, factor in base
         ]
-        atoms = list(product.powers) + [
-            atom for base in product.sums for key, _ in base for atom, _ in key
-        ]
+        # What is a softmax behind joins and choices is no product of powers.
         return min(factors) > 0 and all(
-            self.atoms[atom].kind != 'itself' for atom in atoms
+            one.kind != 'itself' or self.arranged(one.variable)
+            for one in self._atoms_in(product)
         )
+
+    def _atoms_in(self, product):
+        numbers = list(product.powers) + [
+            number for base in product.sums for number in _in(base)
+        ]
+        return [self.atoms[number] for number in numbers]
 
     def _exp(self, inputs, depth):
         return self.exponential(inputs[0], depth)
@@ -1172,7 +1222,7 @@ def _wider(dtype, other):
     return other if dtype in T.discrete_dtypes else scal.upcast(dtype, other)
 
 
-def _laid_out(scores, output):
+def laid_out(scores, output):
     """Logits in the shape and pattern of an output, and its type or wider."""
     scores = T.as_tensor_variable(scores)
     scores = cast_both_ways(scores, _wider(scores.dtype, output.dtype))
@@ -1273,6 +1323,15 @@ def anonymous(variable):
     if hasattr(marks, 'test_value'):
         variable.tag.test_value = marks.test_value
     return variable
+
+
+def is_stable(variable):
+    """Whether a variable is a sigmoid or softmax, and written as such."""
+    node = variable.owner
+    return node is not None and (
+        isinstance(node.op, (Softmax, SoftmaxWithBias, LogSoftmax))
+        or moves.is_elementwise(variable, ScalarSigmoid)
+    )
 
 
 # ---------------------------------------------------------------------------

@@ -14,14 +14,13 @@ import theano.tensor as T
 from theano.tensor.basic import MaxAndArgmax
 from theano.tensor.elemwise import CAReduce, Elemwise
 from theano.tensor.nnet.nnet import LogSoftmax, Softmax, SoftmaxWithBias
-from theano.tensor.nnet.sigm import ScalarSigmoid
 
 from lasagne_objectives import logits, moves
 from lasagne_objectives.kernels.elementwise import cast_both_ways
-from lasagne_objectives.kernels.rows import same_pattern
 
-# Deeper expressions are somebody's network, not what became of its output.
-_DEEPEST = 8
+# Deeper expressions are somebody's network, not what became of its output: 8
+# Ops, or 16 moves and choices.
+_DEEPEST = 16
 
 
 def respelled(variable):
@@ -83,23 +82,24 @@ class _Writer:
             if (
                 depth <= _DEEPEST
                 and isinstance(variable.type, T.TensorType)
-                and not _is_stable(variable)
+                and not logits.is_stable(variable)
             ):
                 self.results[variable] = self._anew(variable, depth)
         return self.results[variable]
 
     def _anew(self, variable, depth):
+        depth += 1 if moves.see(variable) else 2
         found = None if self.discrete_only else self._find(variable)
         if found is not None:
             self.kept += found.sources
             return _output(found, variable)
         undone = _undone(variable)
         if undone is not None:
-            anew = self.written(undone, depth + 1)
+            anew = self.written(undone, depth)
             self.kept += [undone] if anew is undone else []
             return _as(anew, variable)
         inputs = _inputs(variable)
-        anew = [self._input(one, depth + 1) for one in inputs]
+        anew = [self._input(one, depth) for one in inputs]
         unchanged = [one for one, new in zip(inputs, anew) if one is new]
         if len(unchanged) == len(inputs):
             return variable
@@ -144,14 +144,30 @@ def _output(found, variable):
 def _undone(variable):
     """`x` of what only does something to `x` and undoes it, or None.
 
-    ``exp(log(x))``, whose gradient is 0 times infinity at 0, and ``1 - (1 -
-    x)``, which loses the digits of a small `x`.
+    ``exp(log(x))`` and ``1 / (1 / x)``, whose gradients are 0 times infinity
+    at 0, and ``1 - (1 - x)``, which loses the digits of a small `x`.
     """
     if moves.is_elementwise(variable, scal.Exp):
         (logarithm,) = variable.owner.inputs
         if moves.is_elementwise(logarithm, scal.Log):
             return logarithm.owner.inputs[0]
+    number, inside = _number_over(variable)
+    if number:
+        other, x = _number_over(inside)
+        if other == number:
+            return x
     return _undone_sum(variable)
+
+
+def _number_over(variable):
+    """The number of a number divided by something, and that; or None twice."""
+    if moves.is_elementwise(variable, scal.Inv):
+        return 1.0, variable.owner.inputs[0]
+    if moves.is_elementwise(variable, scal.TrueDiv):
+        number = logits.number_of(variable.owner.inputs[0])
+        if number:
+            return number, variable.owner.inputs[1]
+    return None, None
 
 
 def _undone_sum(variable):
@@ -177,7 +193,7 @@ def _undone_sum(variable):
 
 def _as(anew, variable):
     anew = cast_both_ways(anew, variable.dtype)
-    return same_pattern(anew, variable.broadcastable)
+    return logits.laid_out(anew, variable)
 
 
 def _inputs(variable):
@@ -198,12 +214,3 @@ _OPEN = (
     MaxAndArgmax,
     theano.compile.ViewOp,
 ) + _SOFTMAXES
-
-
-def _is_stable(variable):
-    """Whether a variable is a sigmoid or softmax, and written as such."""
-    node = variable.owner
-    return node is not None and (
-        isinstance(node.op, _SOFTMAXES)
-        or moves.is_elementwise(variable, ScalarSigmoid)
-    )
