@@ -334,7 +334,7 @@ _Atom = namedtuple('_Atom', 'kind variable terms axis')
 _EULER = 0
 
 # One within the other: more is nobody's way to write a sigmoid.
-_MOST_LOGARITHMS = 4
+_MOST_LOGARITHMS = 8
 
 # Beyond that many, graphs to compare are measured first.
 _MOST_PAIRS = 32

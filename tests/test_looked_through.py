@@ -23,6 +23,9 @@ from device import ON_GPU, by_scan, of_the_cpu
 from ways import SIGMOIDS, SOFTMAXES, exp_over_sum
 
 every_rewrite = pytest.mark.parametrize('mode', REWRITES)
+# What runs here is measured by other tests; to measure it again takes half as long as to run it.
+pytestmark = pytest.mark.no_cover
+
 random = np.random.RandomState(3)
 LOGITS = random.randn(4, 4)  # square, so that a sum over the wrong axis broadcasts, and gives other numbers
 
