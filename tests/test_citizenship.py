@@ -32,9 +32,6 @@ from cases import (
 )
 from device import ON_GPU, by_scan
 
-# What runs here is measured by other tests; to measure it again takes half as long as to run it.
-pytestmark = pytest.mark.no_cover
-
 LOSSES = ELEMENTWISE + CATEGORICAL
 # What is compiled where no mode can be passed (the inside of a scan) or where it must have a name to be pickled
 QUICKLY = dict(mode='FAST_COMPILE')

@@ -867,3 +867,24 @@ def test_merging_takes_no_time_for_values_that_are_used_twice():
     fgraph = theano.gof.FunctionGraph(inputs, [loss])
     merge.MergeSweeps().optimize(fgraph)
     assert [type(node.op) for node in fgraph.apply_nodes].count(sweep.Sweep) == 1
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32', 'float64'])
+def test_casts_in_python(dtype):
+    """The gradient is of the type that was cast, and 0 for integers."""
+    x, n = (T.fvector() if dtype == 'float64' else T.dvector()), T.ivector()
+    outputs = []
+    for wrt in x, n:
+        cast = elementwise.cast_both_ways(wrt, dtype)
+        outputs += [cast, theano.grad((cast**2).sum(), wrt)]
+    value, gradient, *of_integers = theano.function([x, n], outputs, mode=PYTHON)([0.5, -3], [1, 2])
+    assert value.dtype == of_integers[0].dtype == dtype and gradient.dtype == x.dtype
+    for got, expected in zip([value, gradient] + of_integers, [[0.5, -3], [1, -6], [1, 2], [0, 0]]):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_a_number_in_python():
+    """What Theano fuses is computed number by number where no C is compiled."""
+    d, delta = theano.scalar.float64(), theano.scalar.float64()
+    huber = theano.function([d, delta], elementwise.scalar_huber(d, delta), mode=PYTHON)
+    assert [huber(2, 1), huber(-0.5, 1)] == [1.5, 0.125]

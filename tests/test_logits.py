@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import lasagne_objectives  # noqa: F401 (before theano, which it makes importable)
+import lasagne_objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives import logits, moves
@@ -349,3 +349,15 @@ def test_equality_of_graphs():
     one, two = T.constant(1.0), T.constant(2.0)
     assert logits.same(Z + 1, Z + 1) and not logits.same(Z + 1, Z + 2) and not logits.same(Z + 1, Z - 1)
     assert logits.same(one, T.constant(1.0)) and not logits.same(one, two) and not logits.same(one, Z) and not logits.same(Z, V)
+
+
+def test_more_logarithms_than_are_resolved():
+    """They are left to the plain formula, or known as far as they go."""
+    exponent = Z
+    for _ in range(12):
+        exponent = T.nnet.softplus(exponent)
+    loss = lasagne_objectives.binary_crossentropy(T.exp(-0.5 * exponent), 1)
+    z = expected = np.array([[-1.0, 0.5, 2]])
+    for _ in range(12):
+        expected = np.log1p(np.exp(expected))
+    np.testing.assert_allclose(theano.function([Z], loss, mode="FAST_COMPILE")(z), expected / 2, rtol=1e-12)

@@ -83,7 +83,7 @@ SAME = {
     'third of three': lambda p: p * 3 / 3,
     'exp log': lambda p: T.exp(T.log(p)),
     'root of the square': lambda p: T.sqrt(T.sqr(p)),
-    'inverse of the inverse': lambda p: 1 / (1 / p),
+    'inverse of the inverse': lambda p: T.inv(1 / p),
     'twice the complement': lambda p: 1 - (1 - p),
     'float64 and back': lambda p: p.astype('float64').astype('float32'),
     'set': lambda p: T.set_subtensor(T.zeros_like(p)[:], p),

@@ -24,9 +24,6 @@ from cases import (
 )
 from device import works_on_gpu
 
-# What runs here is measured by other tests; to measure it again takes half as long as to run it.
-pytestmark = pytest.mark.no_cover
-
 MODES = {'unoptimized': PY, 'FAST_COMPILE': 'FAST_COMPILE', 'FAST_RUN': 'FAST_RUN'}
 every_mode = pytest.mark.parametrize('mode', MODES)
 INDEXED = CATEGORICAL[:2]
