@@ -178,6 +178,10 @@ class Formulas(_OwnKind, namedtuple('Formulas', 'stable plain options count')):
         """Positions of operands that the formula of the logits ignores."""
         return set()
 
+    def directions(self, count):
+        """As :meth:`PushForward.directions` says: none."""
+        return []
+
     def from_logits(self, *operands):
         return self.stable(*operands, **dict(self.options))
 
@@ -194,8 +198,15 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
     predictions these count as what the predictions were made of.
     """
 
+    @property
+    def count(self):
+        return self.link.count
+
     def unread(self, count):
         return self.formulas.unread(count - 1)
+
+    def directions(self, count):
+        return self.formulas.directions(count - 1)
 
     def from_logits(self, *operands):
         return pull_back(
@@ -203,15 +214,38 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
         )[self.position]
 
     def from_predictions(self, predictions, *operands):
-        inputs, gradient = (predictions,) + operands[:-1], operands[-1]
-        gradients = pull_back(self.formulas.from_predictions, inputs, gradient)
-        wanted, count = gradients[self.position + 1], self.link.count
-        if self.position >= count:
-            return wanted
-        through_predictions = pull_back(
-            self.link.predictions, operands[:count], gradients[0]
+        *operands, gradient = operands
+        through_predictions, *gradients = pull_back(
+            self.formulas.from_predictions, [predictions] + operands, gradient
         )
-        return through_predictions[self.position] + wanted
+        made = [
+            (self.link.predictions, range(self.count), through_predictions)
+        ]
+        for number, moving in self.formulas.directions(len(operands)):
+            positions = list(range(self.count)) + list(moving.values())
+            made.append(
+                (self._direction(moving), positions, gradients[number])
+            )
+        total = gradients[self.position]
+        for formula, positions, its in made:
+            if self.position in positions:
+                inputs = [operands[position] for position in positions]
+                more = pull_back(formula, inputs, its)
+                total = total + more[positions.index(self.position)]
+        return total
+
+    def _direction(self, moving):
+        """The direction of the predictions, of the logits and theirs."""
+
+        def formula(*variables):
+            points = dict(zip(moving, variables[self.count :]))
+            return push_forward(
+                self.link.predictions,
+                variables[: self.count],
+                [points.get(number) for number in range(self.count)],
+            )
+
+        return formula
 
 
 class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
@@ -228,6 +262,25 @@ class PushForward(_OwnKind, namedtuple('PushForward', 'formulas moving')):
         inner = count - len(self.moving)
         of_predictions = {inner} if self.moving[0] == 0 else set()
         return self.formulas.unread(inner) | of_predictions
+
+    @property
+    def count(self):
+        return self.formulas.count
+
+    def directions(self, count):
+        """Positions of directions of predictions, and what they come of.
+
+        Of each a dict from the number of a logit to the position of its
+        direction.
+        """
+        inner = count - len(self.moving)
+        moving = {
+            number - 1: inner + i
+            for i, number in enumerate(self.moving)
+            if 1 <= number <= self.count
+        }
+        own = [(inner, moving)] if self.moving[0] == 0 and moving else []
+        return self.formulas.directions(inner) + own
 
     def _split(self, operands):
         count = len(operands) - len(self.moving)

@@ -10,7 +10,7 @@ from lasagne_objectives import arguments, stable
 from lasagne_objectives.kernels import c_kernel, softmax_log_odds, target_rank, top_class
 
 PYTHON = theano.Mode(linker='py', optimizer=None)
-Z, T_, Q = T.dmatrix('z'), T.dmatrix('t'), T.dmatrix('q')
+Z, T_, Q, V = T.dmatrices('z', 't', 'q', 'v')
 POINTS = [np.random.RandomState(seed).uniform(0.1, 0.9, (3, 4)) for seed in range(3)]
 
 
@@ -38,16 +38,21 @@ LOSSES = {
 @pytest.mark.parametrize('wrt', [Z, T_], ids=['logits', 'targets'])
 @pytest.mark.parametrize('name', LOSSES)
 def test_derivatives_built_before_the_predictions_are_replaced(name, wrt):
-    """Gradient, Hessian-vector product and directional derivative are the plain formula's under the same substitution."""
+    """Gradient, Hessian-vector product and directional derivative are the plain formula's under the same substitution.
+
+    And the gradient of the latter, which forgot the direction of the predictions: with respect to that of the logits it was 0.
+    """
     ours, layer, plain = LOSSES[name]
     predictions = layer(Z)
     results = []
     for loss in ours(predictions, T_), plain(predictions, T_):
         gradient = theano.grad(loss.sum(), wrt)
         product = theano.grad((gradient * POINTS[2]).sum(), Z)
-        forward = T.Rop(loss, wrt, T.constant(POINTS[2]))
-        replaced = theano.clone([loss, gradient, product, forward], {predictions: Q})
-        results.append(theano.function([Z, T_, Q], replaced, mode=PYTHON, on_unused_input='ignore')(*POINTS))
+        forward = T.Rop(loss, wrt, V)
+        backward = theano.grad(forward.sum(), [Z, V])
+        replaced = theano.clone([loss, gradient, product, forward] + backward, {predictions: Q})
+        function = theano.function([Z, T_, Q, V], replaced, mode=PYTHON, on_unused_input='ignore')
+        results.append(function(*POINTS, POINTS[2]))
     for got, expected in zip(*results):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12)
 
