@@ -215,17 +215,15 @@ class PullBack(_OwnKind, namedtuple('PullBack', 'formulas link position')):
 
     def from_predictions(self, predictions, *operands):
         *operands, gradient = operands
-        through_predictions, *gradients = pull_back(
+        through, *gradients = pull_back(
             self.formulas.from_predictions, [predictions] + operands, gradient
         )
-        made = [
-            (self.link.predictions, range(self.count), through_predictions)
-        ]
+        numbers = list(range(self.count))
+        made = [(self.link.predictions, numbers, through)]
         for number, moving in self.formulas.directions(len(operands)):
-            positions = list(range(self.count)) + list(moving.values())
-            made.append(
-                (self._direction(moving), positions, gradients[number])
-            )
+            positions = numbers + list(moving.values())
+            direction = self._direction(moving)
+            made.append((direction, positions, gradients[number]))
         total = gradients[self.position]
         for formula, positions, its in made:
             if self.position in positions:
