@@ -162,6 +162,27 @@ def test_what_a_module_says_itself_comes_first(borrower):
         borrower.nothing  # noqa: B018
 
 
+def test_names_that_are_withheld_come_back(borrower):
+    borrower.name = 1
+    before = dict(lent._lent)
+    lent._lent.clear()
+    lent.lend(borrower, {'name': 2}, instead=['name'])
+    assert borrower.name == 2
+    lent.take_back()
+    lent._lent.update(before)
+    assert borrower.name == 1 and vars(borrower)['name'] == 1
+
+
+def test_arrays_of_bytes():
+    """np.fromstring reads them as it did, and numbers in text as it does."""
+    assert np.fromstring(b'\x01\x02', np.uint8).tolist() == np.fromstring('\x01\x02', dtype='uint8').tolist() == [1, 2]
+    assert np.fromstring(np.array([1.0, 2.5]).tobytes()).tolist() == [1, 2.5]
+    assert np.fromstring('1 2', sep=' ').tolist() == [1, 2] and np.fromstring('1,2', int, 1, sep=',').tolist() == [1]
+    read = np.fromstring(b'\x01\x02\x03', np.uint8, 2)
+    read[0] = 7  # it is a copy
+    assert read.tolist() == [7, 2]
+
+
 def test_names_of_python_and_numpy():
     from collections import Iterable, OrderedDict, deque
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from lasagne_objectives.revival import lent, renamed
 from lasagne_objectives.revival.imports import ChangingFinder
-from lasagne_objectives.revival.numpy_then import names_then
+from lasagne_objectives.revival.numpy_then import changed_since, names_then
 from lasagne_objectives.revival.python_then import make_stand_ins
 
 __all__ = ['provide', 'provided', 'withdraw']
@@ -70,7 +70,7 @@ def provide():
     """Provide what is missing, and leave alone what is there."""
     renamed.provide()
     lent.lend_standard_library()
-    lent.lend(np, names_then())
+    lent.lend(np, names_then(), instead=changed_since())
     if _lasagne_finder not in sys.meta_path:
         sys.meta_path.insert(0, _lasagne_finder)
     # Python 3.11 has neither.

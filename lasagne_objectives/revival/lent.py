@@ -1,4 +1,4 @@
-"""Names that modules no longer have, lent to them.
+"""Names that modules no longer have, or not as they had them, lent to them.
 
 A module that is asked for a name which it does not have asks its function
 ``__getattr__``. So a name is lent without being put into the module: who lists
@@ -15,17 +15,20 @@ import time
 __all__ = ['lend', 'lend_standard_library', 'take_back', 'used']
 
 
-def lend(module, names):
+def lend(module, names, instead=()):
     """Give a module names that it may be asked for.
 
     Parameters
     ----------
     module : module
-        What it has itself stays.
+        What it has itself stays, but for `instead`.
     names : dict of str to object
+    instead : iterable of str
+        Names of the module that are withheld: others are lent.
     """
     if module in _lent:
         return
+    withheld = {name: vars(module).pop(name) for name in instead}
     before = vars(module).get('__getattr__', None)
 
     def __getattr__(name):
@@ -43,7 +46,7 @@ def lend(module, names):
         return names[name]
 
     module.__getattr__ = __getattr__
-    _lent[module] = before
+    _lent[module] = before, withheld
 
 
 def lend_standard_library():
@@ -61,7 +64,8 @@ def lend_standard_library():
 def take_back():
     """Undo all that :func:`lend` did."""
     while _lent:
-        module, before = _lent.popitem()
+        module, (before, withheld) = _lent.popitem()
+        vars(module).update(withheld)
         if before is None:
             del module.__getattr__
         else:
@@ -79,6 +83,6 @@ def used():
     return sorted(_used)
 
 
-# From modules to the functions __getattr__ that they had, or None.
+# From modules to what they had: the function __getattr__ or None, and names.
 _lent = {}
 _used = set()

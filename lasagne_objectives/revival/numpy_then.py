@@ -5,11 +5,19 @@ A stand-in for the module, which Theano's modules have in the place of NumPy
 that has dropped or changed since.
 """
 
+import functools
 import types
+import warnings
 
 import numpy as np
 
-__all__ = ['NUMPY_2', 'as_dtype', 'make_numpy_then', 'names_then']
+__all__ = [
+    'NUMPY_2',
+    'as_dtype',
+    'changed_since',
+    'make_numpy_then',
+    'names_then',
+]
 
 NUMPY_2 = np.lib.NumpyVersion(np.__version__) >= '2.0.0b1'
 
@@ -83,7 +91,40 @@ def names_then():
         # later
         in1d=lambda *args, **kwargs: np.isin(*args, **kwargs).ravel(),
         row_stack=np.vstack,
+        **changed_since(),
     )
+
+
+def changed_since():
+    """Names that NumPy has, but no longer for all that they were for.
+
+    Returns
+    -------
+    dict of str to object
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            np.fromstring(b'', np.uint8)
+    except ValueError:  # NumPy 2.3
+        return {'fromstring': functools.partial(fromstring, np.fromstring)}
+    return {}
+
+
+def fromstring(of_text, string, dtype=float, count=-1, sep='', **more):
+    """``numpy.fromstring``, also of bytes that are no text.
+
+    Parameters
+    ----------
+    of_text : function
+        NumPy's.
+    string, dtype, count, sep, **more
+        As for that.
+    """
+    if sep or more:
+        return of_text(string, dtype, count, sep=sep, **more)
+    data = string.encode('latin1') if isinstance(string, str) else string
+    return np.frombuffer(data, dtype, count).copy()
 
 
 class Cast:
