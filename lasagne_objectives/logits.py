@@ -403,7 +403,9 @@ class _Reader:
         # How deep it reads now, and whether anything was too deep
         self.level, self.cut = 0, False
         self.times_again = 0
-        self.heights = {}
+        self.looks, self.heights = {}, {}
+        # Atoms that may be the same
+        self.alike = {}
         # Whether a logarithm was left as it is
         self.stopped = False
 
@@ -727,16 +729,16 @@ class _Reader:
 
     def _atom(self, kind, variable=None, terms=None, axis=None):
         """The atom of that kind: the same for what is computed alike."""
-        for number, one in enumerate(self.atoms):
-            if (
-                one.kind == kind
-                and one.terms == terms
-                and one.axis == axis
-                and (variable is None or self._same(one.variable, variable))
+        look = None if variable is None else self._look(variable)
+        alike = self.alike.setdefault((kind, terms, axis, look), [])
+        for number in alike:
+            if variable is None or self._same(
+                self.atoms[number].variable, variable
             ):
                 return fractions.atom(number)
+        alike.append(len(self.atoms))
         self.atoms.append(_Atom(kind, variable, terms, axis))
-        return fractions.atom(len(self.atoms) - 1)
+        return fractions.atom(alike[-1])
 
     def _same(self, one, two):
         # Layers of a deep network may look alike, down to its input.
@@ -744,6 +746,22 @@ class _Reader:
         if alike is None:
             return self._height(one) == self._height(two) and same(one, two)
         return alike
+
+    def _look(self, variable, levels=5):
+        """A number, which is the same for what is computed alike."""
+        key = variable, levels
+        if key not in self.looks:
+            node = variable.owner
+            if isinstance(variable, theano.Constant):
+                look = theano.Constant
+            elif node is None:
+                look = variable
+            else:
+                inputs = node.inputs if levels else []
+                looks = [self._look(one, levels - 1) for one in inputs]
+                look = (type(node.op), variable.index) + tuple(looks)
+            self.looks[key] = hash(look)
+        return self.looks[key]
 
     def _height(self, variable):
         """How many nodes there are on the longest way to an input."""
