@@ -888,3 +888,8 @@ def test_a_number_in_python():
     d, delta = theano.scalar.float64(), theano.scalar.float64()
     huber = theano.function([d, delta], elementwise.scalar_huber(d, delta), mode=PYTHON)
     assert [huber(2, 1), huber(-0.5, 1)] == [1.5, 0.125]
+
+
+@pytest.mark.parametrize('cxx, flags', [('', [[]]), ('false', [[]]), (theano.config.cxx, [[], ['-fopenmp']])])
+def test_whether_a_compiler_has_openmp(cxx, flags):
+    assert c_kernel.openmp_flags.__wrapped__(cxx) in flags

@@ -162,12 +162,12 @@ def test_what_a_module_says_itself_comes_first(borrower):
         borrower.nothing  # noqa: B018
 
 
-def test_names_that_are_withheld_come_back(borrower):
+def test_names_in_the_place_of_others_go_again(borrower):
     borrower.name = 1
     before = dict(lent._lent)
     lent._lent.clear()
     lent.lend(borrower, {'name': 2}, instead=['name'])
-    assert borrower.name == 2
+    assert borrower.name == 2 and 'borrower.name' not in lent.used()
     lent.take_back()
     lent._lent.update(before)
     assert borrower.name == 1 and vars(borrower)['name'] == 1

@@ -24,11 +24,13 @@ def lend(module, names, instead=()):
         What it has itself stays, but for `instead`.
     names : dict of str to object
     instead : iterable of str
-        Names of the module that are withheld: others are lent.
+        Those of the names that stand in the place of the module's own. Who
+        uses them is not told: ``import *`` asks for all that a module has.
     """
     if module in _lent:
         return
-    withheld = {name: vars(module).pop(name) for name in instead}
+    own = {name: vars(module)[name] for name in instead}
+    vars(module).update((name, names[name]) for name in own)
     before = vars(module).get('__getattr__', None)
 
     def __getattr__(name):
@@ -46,7 +48,7 @@ def lend(module, names, instead=()):
         return names[name]
 
     module.__getattr__ = __getattr__
-    _lent[module] = before, withheld
+    _lent[module] = before, own
 
 
 def lend_standard_library():
@@ -64,8 +66,8 @@ def lend_standard_library():
 def take_back():
     """Undo all that :func:`lend` did."""
     while _lent:
-        module, (before, withheld) = _lent.popitem()
-        vars(module).update(withheld)
+        module, (before, own) = _lent.popitem()
+        vars(module).update(own)
         if before is None:
             del module.__getattr__
         else:

@@ -105,7 +105,7 @@ def changed_since():
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)
-            np.fromstring(b'', np.uint8)
+            np.fromstring(b'0', np.uint8)
     except ValueError:  # NumPy 2.3
         return {'fromstring': functools.partial(fromstring, np.fromstring)}
     return {}
