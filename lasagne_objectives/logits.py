@@ -333,6 +333,9 @@ _Atom = namedtuple('_Atom', 'kind variable terms axis')
 
 _EULER = 0
 
+SOFTMAXES = Softmax, SoftmaxWithBias, LogSoftmax
+LOGARITHMS = scal.Log, scal.Log1p
+
 # One within the other: more is nobody's way to write a sigmoid.
 _MOST_LOGARITHMS = 8
 
@@ -657,7 +660,7 @@ class _Reader:
 
     def is_unstable_log(self, variable):
         """Whether it is the logarithm of exponentials, written as such."""
-        if not moves.is_elementwise(variable, (scal.Log, scal.Log1p)):
+        if not moves.is_elementwise(variable, LOGARITHMS):
             return False
         (inside,) = variable.owner.inputs
         return not is_stable(inside) and any(
@@ -1300,8 +1303,7 @@ def carried(variable):
     if arrangement is not None:
         return arrangement.parts
     if variable.owner is not None and isinstance(
-        variable.owner.op,
-        (Elemwise, Sum, Softmax, SoftmaxWithBias, LogSoftmax),
+        variable.owner.op, (Elemwise, Sum) + SOFTMAXES
     ):
         return variable.owner.inputs
     return []
@@ -1347,7 +1349,7 @@ def is_stable(variable):
     """Whether a variable is a sigmoid or softmax, and written as such."""
     node = variable.owner
     return node is not None and (
-        isinstance(node.op, (Softmax, SoftmaxWithBias, LogSoftmax))
+        isinstance(node.op, SOFTMAXES)
         or moves.is_elementwise(variable, ScalarSigmoid)
     )
 

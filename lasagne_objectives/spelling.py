@@ -13,7 +13,6 @@ import theano.scalar as scal
 import theano.tensor as T
 from theano.tensor.basic import MaxAndArgmax
 from theano.tensor.elemwise import CAReduce, Elemwise
-from theano.tensor.nnet.nnet import LogSoftmax, Softmax, SoftmaxWithBias
 
 from lasagne_objectives import logits, moves
 from lasagne_objectives.kernels.elementwise import cast_both_ways
@@ -116,7 +115,7 @@ class _Writer:
             or moves.see(variable) is not None
         ):
             return None
-        is_logarithm = moves.is_elementwise(variable, _LOGARITHMS)
+        is_logarithm = moves.is_elementwise(variable, logits.LOGARITHMS)
         found = self.finder.find(T.exp(variable) if is_logarithm else variable)
         return None if found is None or found.is_exponential else found
 
@@ -134,7 +133,7 @@ def _is_discrete(variable):
 
 
 def _output(found, variable):
-    if moves.is_elementwise(variable, _LOGARITHMS):
+    if moves.is_elementwise(variable, logits.LOGARITHMS):
         output = found.log_probabilities()
     else:
         output = found.probabilities()
@@ -206,11 +205,9 @@ def _inputs(variable):
 
 
 _LINEAR = scal.Add, scal.Sub, scal.Neg, scal.Cast
-_LOGARITHMS = scal.Log, scal.Log1p
-_SOFTMAXES = Softmax, SoftmaxWithBias, LogSoftmax
 _OPEN = (
     Elemwise,
     CAReduce,
     MaxAndArgmax,
     theano.compile.ViewOp,
-) + _SOFTMAXES
+) + logits.SOFTMAXES
