@@ -169,6 +169,40 @@ def test_the_users_blas_stays(flags, expected):
 # When it acts
 
 
+COMPILES_WHAT = """
+import lasagne_objectives, theano, theano.tensor as T
+x, y = T.fmatrices('xy')
+f = theano.function([x, y], [T.dot(x, y).T, T.alloc(y[0, 0], y.shape[1], x.shape[0])])
+print(*sorted(type(node.op).__name__ for node in f.maker.fgraph.toposort()))
+print(theano.gof.cc.get_module_cache().stats[2])
+"""
+
+
+def test_a_second_process_finds_all_compiled(tmp_path):
+    """Theano compiled anew, in each process, Ops without properties and those whose code is in a file."""
+    flags = 'floatX=float32,gcc.cxxflags=-O0,base_compiledir=%s' % tmp_path
+    ops, compiled = run_python(COMPILES_WHAT, THEANO_FLAGS=flags).split('\n')
+    assert {'Alloc', 'DimShuffle', 'Dot22'} <= set(ops.split()) and int(compiled) > 3
+    assert run_python(COMPILES_WHAT, THEANO_FLAGS=flags).split('\n') == [ops, '0']
+
+
+@pytest.mark.parametrize('version, known', [((1,), True), ((), False)])
+def test_an_op_without_a_version_has_none(version, known):
+    class Linker:
+        def cmodule_key_(self, fgraph):
+            return ((), 'signature') if fgraph else None
+
+        def schedule(self, fgraph):
+            return fgraph
+
+    repairs.remember_without_properties(types.SimpleNamespace(CLinker=Linker))
+    op = types.SimpleNamespace(c_code_cache_version_apply=lambda node: version)
+    node = types.SimpleNamespace(op=op, inputs=[theano.tensor.scalar()], outputs=[])
+    of_type = node.inputs[0].type.c_code_cache_version()
+    assert Linker().cmodule_key_([node]) == ((version, of_type) if known else (), 'signature')
+    assert Linker().cmodule_key_(None) is None
+
+
 @pytest.fixture
 def meta_path(monkeypatch):
     """Without the finder that this process has installed."""

@@ -5,13 +5,14 @@ been loaded. They replace as little as possible, and say what for.
 """
 
 import copy
+import zlib
 
 import numpy as np
 
 from lasagne_objectives.revival.numpy_then import as_dtype
 from lasagne_objectives.revival.scipy_blas import linker_flags
 
-__all__ = ['lend_blas', 'repairs_of']
+__all__ = ['of_the_cache', 'lend_blas', 'repairs_of']
 
 
 def find_blas(cmodule):
@@ -49,6 +50,52 @@ def multiply_empty_matrices(blas):
     for name, code in list(vars(related).items()):
         if isinstance(code, str) and ']==1)' in code:
             setattr(related, name, code.replace(']==1)', ']<=1)'))
+
+
+def hash_texts_alike(op):
+    """Python 3 hashes a text otherwise in each process.
+
+    Theano makes of that the version of Ops whose code is in a file, such as
+    ``DimShuffle``: they were compiled anew, and kept, in each process.
+    """
+    op.hash = lambda texts: zlib.crc32('\n'.join(texts).encode())
+
+
+def remember_without_properties(cc):
+    """An Op whose ``__props__`` is empty, as ``Dot22``'s, has a version, too.
+
+    Theano takes the empty tuple for a missing version, and compiles such an
+    Op anew in each process.
+    """
+    key_of = cc.CLinker.cmodule_key_
+
+    def cmodule_key_(self, fgraph, *arguments, **more):
+        key = key_of(self, fgraph, *arguments, **more)
+        if not key or key[0]:
+            return key
+        versions = tuple(versions_of(self.schedule(fgraph)))
+        return (versions if all(versions) else (), key[1])
+
+    cc.CLinker.cmodule_key_ = cmodule_key_
+
+
+def versions_of(nodes):
+    """What Theano asks of the Ops and types of compiled code.
+
+    Parameters
+    ----------
+    nodes : list of Apply
+
+    Yields
+    ------
+    tuple
+        It is empty if there is no version.
+    """
+    for node in nodes:
+        if hasattr(node.op, 'c_code_cache_version_apply'):
+            yield node.op.c_code_cache_version_apply(node)
+        for variable in node.inputs + node.outputs:
+            yield variable.type.c_code_cache_version()
 
 
 def copy_random_states(raw_random):
@@ -163,6 +210,20 @@ def upcast_objects(scalar):
     scalar.upcast = lambda *dtypes: upcast(*map(as_dtype, dtypes))
 
 
+def of_the_cache():
+    """The repairs of Theano's cache, which any Python 3 needs.
+
+    Returns
+    -------
+    dict of str to list of callable
+        By the module after which they are made.
+    """
+    return {
+        'theano.gof.op': [hash_texts_alike],
+        'theano.gof.cc': [remember_without_properties],
+    }
+
+
 def repairs_of(numpy_2):
     """Repairs by the module after which they are made.
 
@@ -181,6 +242,7 @@ def repairs_of(numpy_2):
         'theano.gof.cmodule': [find_blas],
         'theano.tensor.raw_random': [copy_random_states],
         'theano.tensor.blas': [multiply_empty_matrices],
+        **of_the_cache(),
     }
     if numpy_2:
         repairs['theano.misc.safe_asarray'] = [take_objects_as_dtypes]

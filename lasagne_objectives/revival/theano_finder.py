@@ -5,7 +5,11 @@ import sys
 from lasagne_objectives.revival.imports import ChangingFinder
 from lasagne_objectives.revival.numpy_then import NUMPY_2
 from lasagne_objectives.revival.python_then import make_stand_ins
-from lasagne_objectives.revival.repairs import lend_blas, repairs_of
+from lasagne_objectives.revival.repairs import (
+    lend_blas,
+    of_the_cache,
+    repairs_of,
+)
 
 __all__ = ['install', 'install_blas']
 
@@ -34,11 +38,14 @@ class TheanoFinder(ChangingFinder):
 
 
 class BlasFinder(ChangingFinder):
-    """Gives Theano a BLAS, where it finds all else that it looks for."""
+    """Gives Theano a BLAS, where it finds all else that it looks for.
+
+    With it comes what lets the Ops that are linked to it be found compiled.
+    """
 
     def __init__(self):
-        repairs = {'theano.gof.cmodule': [lend_blas]}
-        super().__init__('theano.gof.cmodule'.__eq__, repairs=repairs)
+        repairs = {'theano.gof.cmodule': [lend_blas], **of_the_cache()}
+        super().__init__(repairs.__contains__, repairs=repairs)
 
 
 def is_theanos(name):
