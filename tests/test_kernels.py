@@ -31,6 +31,7 @@ from lasagne_objectives.kernels import (
     top_class,
 )
 
+import reference
 from device import ON_GPU, of_the_cpu
 
 PYTHON = theano.Mode(linker='py', optimizer=None)
@@ -373,6 +374,39 @@ def test_softmax_and_its_gradient_are_one_sweep():
     assert 'SoftmaxCrossentropy' not in names and 'SoftmaxCrossentropyGradient' not in names
     separate = [type(node.op).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], UNMERGED)]
     assert 'SoftmaxCrossentropy' in separate and 'SoftmaxCrossentropyGradient' in separate
+
+
+@of_the_cpu
+@pytest.mark.parametrize('total', ['mean', 'weighted sum', 'normalized'])
+def test_losses_of_classes_are_summed_in_a_sweep(total):
+    """Theano's own sum is one thread's: of many data points with few classes, a fifth of the time."""
+    z, t, w = T.fmatrix(), T.ivector(), T.fvector()
+    losses = [objectives.categorical_crossentropy(T.nnet.softmax(z), t), objectives.multiclass_hinge_loss(z, t)]
+    function = theano.function([z, t, w], [AGGREGATES[total](loss, w) for loss in losses], mode=COMPILED, on_unused_input='ignore')
+    assert sum(len(node.op.sums) for node in sweeps(function)) == 2
+    rng = np.random.RandomState(3)
+    for points in 1, 33, 50003:
+        x, indices, weights = (
+            rng.randn(points, 3).astype('float32'),
+            rng.randint(0, 3, points).astype('int32'),
+            rng.rand(points).astype('float32'),
+        )
+        e = np.exp(x.astype('float64'))
+        expected = [
+            reference.categorical_crossentropy(e / e.sum(1, keepdims=True), indices).value,
+            reference.multiclass_hinge_loss(x, indices).value,
+        ]
+        how = {'mean': (), 'weighted sum': (weights, 'sum'), 'normalized': (weights, 'normalized_sum')}[total]
+        for got, loss in zip(function(x, indices, weights), expected):
+            np.testing.assert_allclose(got, reference.aggregate(loss, *how), rtol=2e-6)
+
+
+@of_the_cpu
+def test_a_sum_that_others_need_too_stays():
+    z, t = T.fmatrix(), T.ivector()
+    loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t)
+    for outputs in [loss.sum(), loss], [loss.sum(dtype='float64')], [loss.reshape((-1, 2)).sum(axis=1)]:
+        assert not any(isinstance(node.op, sweep.Sweep) for node in rewrite([z, t], outputs, COMPILED))
 
 
 @of_the_cpu

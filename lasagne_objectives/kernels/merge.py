@@ -9,11 +9,12 @@ kernel of this package, on the CPU; those for the GPU are in gpu/rewrites.py.
 import theano
 from theano import gof
 from theano.compile import optdb
-from theano.scalar.basic import Composite
+from theano.scalar.basic import Composite, identity
 from theano.tensor.elemwise import Elemwise, Sum
 from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
+from lasagne_objectives.kernels.rows import ClassKernel
 from lasagne_objectives.kernels.softmax_crossentropy import (
     GradientKernel,
     SoftmaxCrossentropy,
@@ -115,11 +116,14 @@ def _merge_pair(fgraph, node, gradient, both):
 
 
 # ---------------------------------------------------------------------------
-# Element-wise losses
+# Element-wise losses, and sums of losses of data points
 
 
-def _is_ours(node, ranks):
-    """Whether an element-wise node computes a kernel or compares ranks."""
+def _is_ours(node, ranks, losses):
+    """Whether an element-wise node is to be part of a sweep.
+
+    It computes a kernel, compares ranks, or weighs losses to be summed.
+    """
     scalar_op = node.op.scalar_op
     inner = (
         scalar_op.fgraph.apply_nodes
@@ -130,18 +134,32 @@ def _is_ours(node, ranks):
         isinstance(scalar_op, Kernel)
         or any(isinstance(one.op, Kernel) for one in inner)
         or not ranks.isdisjoint(node.inputs)
+        or (
+            not losses.isdisjoint(node.inputs)
+            and _total(node.outputs[0]) is not None
+        )
     )
 
 
-def _ranks(nodes):
-    """The ranks, and what is made of them element by element."""
-    ranks = set()
+def _of_points(nodes, kind):
+    """What kernels of a kind give for data points.
+
+    With it, what is made of that element by element.
+    """
+    values = set()
     for node in nodes:
-        if isinstance(node.op, TargetRank) or (
-            isinstance(node.op, Elemwise) and not ranks.isdisjoint(node.inputs)
+        if isinstance(node.op, kind):
+            values.update(_values_of_points(node))
+        elif isinstance(node.op, Elemwise) and not values.isdisjoint(
+            node.inputs
         ):
-            ranks.update(node.outputs)
-    return ranks
+            values.update(node.outputs)
+    return values
+
+
+def _values_of_points(node):
+    """The results of a kernel of classes that have one number a data point."""
+    return [v for v in node.outputs if v.ndim < node.inputs[0].ndim]
 
 
 def _is_sweepable(node, any_type=False):
@@ -166,9 +184,9 @@ def _is_sweepable(node, any_type=False):
     )
 
 
-def _total(node):
+def _total(variable):
     """The node that sums all of a result that nothing else wants."""
-    clients = node.outputs[0].clients
+    clients = variable.clients
     if len(clients) != 1 or clients[0][0] == 'output':
         return None
     client = clients[0][0]
@@ -177,7 +195,7 @@ def _total(node):
         and type(client.op) is Sum
         and (
             client.outputs[0].ndim == 0
-            and client.outputs[0].dtype == node.outputs[0].dtype
+            and client.outputs[0].dtype == variable.dtype
         )
     ):
         return client
@@ -186,16 +204,26 @@ def _total(node):
 
 def _merge_elementwise(fgraph):
     nodes = fgraph.toposort()
-    ranks = _ranks(nodes)
+    ranks = _of_points(nodes, TargetRank)
+    losses = _of_points(nodes, ClassKernel)
     # From the results backwards: what is computed on the way to several of
     # them is taken into their sweep, not written for them to read.
     for node in reversed(nodes):
-        if (
-            node in fgraph.apply_nodes
-            and _is_sweepable(node)
-            and _is_ours(node, ranks)
-        ):
+        if node not in fgraph.apply_nodes:
+            continue
+        if isinstance(node.op, ClassKernel):
+            _sum_losses(fgraph, node)
+        elif _is_sweepable(node) and _is_ours(node, ranks, losses):
             _merge_group(fgraph, [node] + _partners(node))
+
+
+def _sum_losses(fgraph, node):
+    """Sum the losses of a kernel by threads, too."""
+    for loss in _values_of_points(node):
+        total = _total(loss)
+        if total is not None and not all(loss.broadcastable):
+            result = Elemwise(identity)(loss)
+            _replace_by_sweep(fgraph, [loss], [result], [total])
 
 
 def _partners(node):
@@ -251,17 +279,32 @@ def _inputs_of(group):
 
 
 def _merge_group(fgraph, group):
-    totals = {node: _total(node) for node in group}
+    totals = {node: _total(node.outputs[0]) for node in group}
     summed = [node for node in group if totals[node] is not None]
     kept = [node for node in group if totals[node] is None]
     inputs = _inputs_of(group)
-    results = [node.outputs[0] for node in summed + kept]
-    op = Sweep(
-        composite(inputs, results),
-        tuple(node.outputs[0].dtype for node in summed),
+    _replace_by_sweep(
+        fgraph,
+        inputs,
+        [node.outputs[0] for node in summed + kept],
+        [totals[node] for node in summed],
     )
-    replaced = [totals[node].outputs[0] for node in summed]
-    replaced += [node.outputs[0] for node in kept]
+
+
+def _replace_by_sweep(fgraph, inputs, results, totals):
+    """Replace results, and the sums of the first of them, by those of a sweep.
+
+    Parameters
+    ----------
+    fgraph : FunctionGraph
+    inputs, results : lists of Theano tensors
+        The results are computed from the inputs element by element.
+    totals : list of Apply
+        The nodes that sum the first results.
+    """
+    sums = [total.outputs[0] for total in totals]
+    op = Sweep(composite(inputs, results), tuple(v.dtype for v in sums))
+    replaced = sums + results[len(sums) :]
     fgraph.replace_all_validate(
         list(zip(replaced, op(*inputs, **dict(return_list=True)))),
         reason='lasagne_objectives',

@@ -78,16 +78,33 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     }
 }
 
-/* Add the parts of sums of a tile to the sums, and begin anew. */
+/* Sums over the classes of a tile: the last part, and those before it. */
 template <typename real>
-LO_INLINE void lo_flush(real *part, double *sum)
-{
-    #pragma omp simd
-    for (int i = 0; i < LO_LANES; i++) {
-        sum[i] += part[i];
-        part[i] = 0;
+struct lo_sums_of_tile {
+    real part[LO_LANES] = {0};
+    double before[LO_LANES] = {0};
+
+    /* After class j: begin another part where one is full. */
+    void next(npy_intp j)
+    {
+        if (j % LO_TILE_BLOCK != LO_TILE_BLOCK - 1)
+            return;
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++) {
+            before[i] += part[i];
+            part[i] = 0;
+        }
     }
-}
+
+    /* Of few classes the part is all. */
+    void total(npy_intp n, real *sum) const
+    {
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            sum[i] = n < LO_TILE_BLOCK ? part[i]
+                                       : (real)(before[i] + part[i]);
+    }
+};
 
 /* For lo_sweep_points: what is NULL is not given, or not wanted. */
 template <typename element, typename index>
@@ -160,45 +177,37 @@ struct lo_softmax_points : lo_kernel {
     static void weigh(npy_intp n, const real *logits, const real *m,
                       const real *targets, real *mass, real *dot)
     {
-        double masses[LO_LANES] = {0}, dots[LO_LANES] = {0};
-        real part_of_mass[LO_LANES] = {0}, part_of_dot[LO_LANES] = {0};
+        lo_sums_of_tile<real> masses, dots;
         for (npy_intp j = 0; j < n; j++) {
             const real *column = logits + j * LO_LANES;
             const real *t = targets + j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {
-                part_of_mass[i] += t[i];
-                part_of_dot[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
+                masses.part[i] += t[i];
+                dots.part[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
             }
-            if (j % LO_TILE_BLOCK == LO_TILE_BLOCK - 1 || j == n - 1) {
-                lo_flush(part_of_mass, masses);
-                lo_flush(part_of_dot, dots);
-            }
+            masses.next(j);
+            dots.next(j);
         }
-        for (int i = 0; i < LO_LANES; i++) {
-            mass[i] = (real)masses[i];
-            dot[i] = (real)dots[i];
-        }
+        masses.total(n, mass);
+        dots.total(n, dot);
     }
 
     /* exp(u) in the place of the logits, and its sum. */
     static void exponentiate(npy_intp n, real *logits, const real *m,
                              real *sum)
     {
-        double sums[LO_LANES] = {0};
-        real part[LO_LANES] = {0};
+        lo_sums_of_tile<real> sums;
         for (npy_intp j = 0; j < n; j++) {
             real *column = logits + j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {
                 column[i] = exp_of_negative(lo_shift(column[i], m[i]));
-                part[i] += column[i];
+                sums.part[i] += column[i];
             }
-            if (j % LO_TILE_BLOCK == LO_TILE_BLOCK - 1 || j == n - 1)
-                lo_flush(part, sums);
+            sums.next(j);
         }
-        for (int i = 0; i < LO_LANES; i++)
-            sum[i] = (real)sums[i];
+        sums.total(n, sum);
     }
 
     /* The gradient in the place of exp(u). */
