@@ -76,6 +76,10 @@ WAYS = OrderedDict(
             ),
         ),
         (
+            'pixels_as_rows',
+            Way('classes', 1, 'C', IMAGES, True, 'dimshuffled to rows'),
+        ),
+        (
             'sequences',
             Way(
                 'classes',

@@ -67,6 +67,11 @@ def pixels_top5(z, t):
     return lo.aggregate(lo.categorical_accuracy(z, t, top_k=5, axis=1))
 
 
+def pixels_as_rows(z, t):
+    rows = z.dimshuffle(0, 2, 3, 1).reshape((-1, z.shape[1]))
+    return softmax_indices(rows, t.flatten())
+
+
 def _of_each_step(z):
     rows = T.nnet.softmax(z.reshape((-1, 200)))
     return rows.reshape(z.shape)

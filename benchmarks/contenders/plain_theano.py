@@ -66,6 +66,9 @@ def pixels(z, t):
     return softmax_indices(_rows(z), t.flatten())
 
 
+pixels_as_rows = pixels
+
+
 def pixels_soft(z, t):
     return softmax_dense(_rows(z), _rows(t))
 

@@ -41,6 +41,11 @@ def tags(z, t):
     return (loss * mask).sum() / mask.sum()
 
 
+def pixels_as_rows(z, t):
+    rows = z.permute(0, 2, 3, 1).reshape(-1, z.shape[1])
+    return F.cross_entropy(rows, t.reshape(-1))
+
+
 def sequences(z, t):
     return tags(z.reshape(-1, 200), t)
 
@@ -79,6 +84,7 @@ FORMULAS = {
     'pixels_soft': F.cross_entropy,
     'pixels_hinge': multiclass_hinge,
     'pixels_top5': top5,
+    'pixels_as_rows': pixels_as_rows,
     'sequences': sequences,
     'time_first': time_first,
     'columns': F.cross_entropy,

@@ -17,6 +17,11 @@ enum { LO_LANES = 32, LO_FEW = 48, LO_AXES = 64, LO_ARRAYS = 5 };
  * fastest where it is read on and on. */
 enum { LO_STRIP = 16384 };
 
+/* Where the classes of a data point lie far apart, each on a page of memory of
+ * its own, several tiles are loaded all the same, if they fit into the cache:
+ * a page that has been looked up is used for all of them. */
+enum { LO_ABREAST = 4, LO_CACHED = 1 << 19 };
+
 /* One axis of the data points: its length, and for each array the bytes from
  * one to the next. */
 struct lo_axis {
@@ -466,11 +471,16 @@ static bool lo_by_rows(const lo_points &points, size_t size)
          llabs((long long)points.along[0]));
 }
 
-/* How many data points to take tiles of at once. */
-static npy_intp lo_strip(const lo_points &points, size_t size)
+/* How many data points to take tiles of at once: of each thread's share. */
+static npy_intp lo_strip(const lo_points &points, size_t size, int threads)
 {
-    const npy_intp tiles = LO_STRIP
-        / (npy_intp)(size * LO_LANES * (points.classes + 1));
+    const npy_intp tile = size * LO_LANES * (points.classes + 1);
+    const npy_intp share = points.lanes * points.runs / (LO_LANES * threads);
+    const npy_intp wide = LO_CACHED / tile < LO_ABREAST ? LO_CACHED / tile
+                                                        : LO_ABREAST;
+    npy_intp tiles = LO_STRIP / tile > wide ? LO_STRIP / tile : wide;
+    if (tiles > share)
+        tiles = share;
     return LO_LANES * (tiles > 1 ? tiles : 1);
 }
 
@@ -532,10 +542,11 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
     const lo_points &points = *arrays;
     const bool by_rows = kernel::only_rows || lo_by_rows(points,
                                                          sizeof(real));
-    const npy_intp width = by_rows ? 1 : lo_strip(points, sizeof(real));
-    const npy_intp strips = (points.lanes + width - 1) / width;
     const int threads = lo_threads(points.runs * points.lanes
                                    * points.classes);
+    const npy_intp width = by_rows ? 1
+                                   : lo_strip(points, sizeof(real), threads);
+    const npy_intp strips = (points.lanes + width - 1) / width;
     bool out_of_memory = false;
 
     NPY_BEGIN_ALLOW_THREADS
