@@ -23,12 +23,13 @@ getattr(os, 'register_at_fork', dict)(
 )
 
 
-def _read(name):
+def read(name):
+    """The text of a file of C beside this module."""
     with open(os.path.join(_FOLDER, name)) as file:
         return file.read()
 
 
-_COMMON = _read('simd.h') + _read('points.h')
+_COMMON = read('simd.h') + read('points.h')
 
 # Run when a compiled module is loaded: where to look for forks.
 _FIND_FORKED = (
@@ -90,7 +91,7 @@ class CKernel(gof.Op):
         return ['<math.h>', '<string.h>', '<stdlib.h>']
 
     def c_support_code(self):
-        return _COMMON + _read(self.c_file)
+        return _COMMON + read(self.c_file)
 
     def c_init_code(self):
         return [_FIND_FORKED]

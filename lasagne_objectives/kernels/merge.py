@@ -8,12 +8,14 @@ kernel of this package, on the CPU; those for the GPU are in gpu/rewrites.py.
 
 import theano
 from theano import gof
+import theano.tensor as T
 from theano.compile import optdb
 from theano.scalar.basic import Composite, identity
-from theano.tensor.elemwise import Elemwise, Sum
+from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
+from lasagne_objectives.kernels.moved_rows import MovedRows
 from lasagne_objectives.kernels.rows import ClassKernel
 from lasagne_objectives.kernels.softmax_crossentropy import (
     GradientKernel,
@@ -42,6 +44,7 @@ class MergeSweeps(gof.Optimizer):
             lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
         _merge_elementwise(fgraph)
+        _leave_rows_in_place(fgraph)
 
 
 optdb.register(
@@ -53,12 +56,16 @@ optdb.register(
 )
 
 
-@gof.local_optimizer([GradientKernel])
+@gof.local_optimizer([GradientKernel, MovedRows])
 def gradient_inplace(node):
     """Let the gradient take the place of logits that nothing reads later."""
-    if not isinstance(node.op, GradientKernel) or node.op.inplace:
+    moved = isinstance(node.op, MovedRows)
+    kernel = node.op.kernel if moved else node.op
+    if not isinstance(kernel, GradientKernel) or kernel.inplace:
         return False
-    inplace = type(node.op)(node.op.axis, inplace=True)
+    inplace = type(kernel)(kernel.axis, inplace=True)
+    if moved:
+        inplace = MovedRows(inplace)
     return inplace(*node.inputs, return_list=True)
 
 
@@ -309,3 +316,86 @@ def _replace_by_sweep(fgraph, inputs, results, totals):
         list(zip(replaced, op(*inputs, **dict(return_list=True)))),
         reason='lasagne_objectives',
     )
+
+
+# ---------------------------------------------------------------------------
+# Rows of arrays whose axes were moved
+
+
+def _leave_rows_in_place(fgraph):
+    """Give kernels the array that a reshape would copy for them."""
+    for node in fgraph.toposort():
+        if not isinstance(node.op, T.Reshape) or not _is_moved(node):
+            continue
+        matrix = node.outputs[0]
+        if all(_can_do_without(matrix, *reader) for reader in matrix.clients):
+            for reader, _ in list(matrix.clients):
+                _read_moved(fgraph, node, reader)
+
+
+def _is_moved(node):
+    """Whether what is made a matrix had its axes moved."""
+    array, matrix = node.inputs[0], node.outputs[0]
+    if array.owner is None or not isinstance(array.owner.op, DimShuffle):
+        return False
+    order = [axis for axis in array.owner.op.new_order if axis != 'x']
+    return (
+        matrix.broadcastable == (False, False)
+        and array.ndim > 2
+        and order != sorted(order)
+        and node.inputs[1].dtype == 'int64'
+    )
+
+
+def _can_do_without(matrix, reader, position):
+    """Whether a reader of the matrix is a kernel that can read the array.
+
+    What it makes of the classes must be reshaped again, as a gradient is.
+    """
+    return (
+        reader != 'output'
+        and isinstance(reader.op, ClassKernel)
+        and reader.op.axis == 1
+        and reader.inputs.count(matrix) == 1
+        and position == 0
+        and all(
+            client != 'output' and isinstance(client.op, T.Reshape)
+            for result in reader.outputs
+            if result.ndim == 2
+            for client, _ in result.clients
+        )
+    )
+
+
+def _read_moved(fgraph, node, reader):
+    """Replace a kernel of the matrix by the same of the array.
+
+    A reshape to the shape that the array has costs nothing.
+    """
+    array, shape = node.inputs
+    operands = [_before(operand, array) for operand in reader.inputs[1:]]
+    results = MovedRows(reader.op)(
+        array, shape, *operands, **dict(return_list=True)
+    )
+    replaced = []
+    for old, new in zip(reader.outputs, results):
+        if old.ndim == 1:
+            replaced.append((old, new))
+            continue
+        for client, _ in old.clients:
+            again = client.op(new, *client.inputs[1:])
+            replaced.append((client.outputs[0], again))
+    fgraph.replace_all_validate(replaced, reason='lasagne_objectives')
+
+
+def _before(operand, array):
+    """What was made a matrix, too, if it has as many axes as the array."""
+    node = operand.owner
+    if (
+        operand.ndim == 2
+        and node is not None
+        and isinstance(node.op, T.Reshape)
+        and node.inputs[0].ndim == array.ndim
+    ):
+        return node.inputs[0]
+    return operand

@@ -7,6 +7,7 @@ import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import class_margin, keep_rows, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
 from lasagne_objectives.kernels.gpu import ops, rewrites
+from lasagne_objectives.kernels.moved_rows import MovedRows
 from lasagne_objectives.kernels.sweep import Sweep
 
 from test_kernels import COMPILED, PYTHON, SHAPES, UNMERGED, assert_agree, data, ops_of_the_kernels, row_kernels
@@ -186,7 +187,10 @@ def test_shapes_are_inferred():
 
 def test_no_kernel_is_without_a_form_for_the_gpu():
     """Those that are not lifted are always lowered to others before, or come into graphs after the move to the GPU."""
-    lowered, later = {keep_rows.KeepRows, keep_rows.KeepRowsGradient}, {softmax_crossentropy.SoftmaxCrossentropyWithGradient, Sweep}
+    lowered, later = (
+        {keep_rows.KeepRows, keep_rows.KeepRowsGradient},
+        {softmax_crossentropy.SoftmaxCrossentropyWithGradient, MovedRows, Sweep},
+    )
     assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | lowered | later
 
 

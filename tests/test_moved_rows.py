@@ -1,0 +1,222 @@
+"""Rows of images whose classes were moved to the end, which a reshape would copy: the kernels read the images."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import lasagne_objectives as objectives
+import theano
+import theano.tensor as T
+from lasagne_objectives.kernels import keep_rows, moved_rows, pick_class, softmax_crossentropy, target_rank, top_class
+
+import reference
+from device import of_the_cpu
+
+pytestmark = of_the_cpu
+
+COMPILED = theano.compile.mode.get_mode('FAST_RUN')
+PYTHON = theano.Mode(linker='py', optimizer=None)
+
+# Where rows of 3 are asked for: these have them, and these do not, so that the reshape tears what lies side by side.
+IMAGES = [(2, 3, 4, 5), (1, 3, 1, 1), (3, 3, 70, 33), (0, 3, 2, 2), (2, 3, 0, 4)]
+TORN = [(2, 6, 2, 5), (3, 2, 4, 1), (1, 1, 9, 7)]
+
+
+def rows_of(z, classes):
+    return z.dimshuffle(0, 2, 3, 1).reshape((-1, classes))
+
+
+def crossentropy(rows, t):
+    return objectives.categorical_crossentropy(T.nnet.softmax(rows), t)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def slope_of_crossentropy(rows, t):
+    hot = np.eye(rows.shape[1])[t] if t.ndim == 1 else t
+    return hot.sum(1, keepdims=True) * softmax(rows) - hot
+
+
+WAYS = {
+    'classes': (crossentropy, lambda rows, t: reference.categorical_crossentropy(softmax(rows), t).value, slope_of_crossentropy),
+    'soft': (crossentropy, lambda rows, t: reference.categorical_crossentropy(softmax(rows), t).value, slope_of_crossentropy),
+    'hinge': (
+        objectives.multiclass_hinge_loss,
+        lambda rows, t: reference.multiclass_hinge_loss(rows, t).value,
+        lambda rows, t: reference.multiclass_hinge_loss(rows, t).predictions,
+    ),
+    'accuracy': (objectives.categorical_accuracy, reference.categorical_accuracy, None),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def function_of(way, classes):
+    z, t = T.dtensor4(), T.dtensor4() if way == 'soft' else T.itensor3()
+    rows = rows_of(z, z.shape[1] if classes is None else classes)
+    loss = WAYS[way][0](rows, rows_of(t, 3) if way == 'soft' else t.flatten())
+    outputs = [loss] if way == 'accuracy' else [loss, theano.grad(loss.sum(), z)]
+    return theano.function([z, t], outputs, mode=COMPILED)
+
+
+def moved(function):
+    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, moved_rows.MovedRows)]
+
+
+def is_matrix_of_images(node):
+    return isinstance(node.op, T.Reshape) and node.outputs[0].ndim == 2 and node.inputs[0].ndim == 4
+
+
+@pytest.mark.parametrize('classes', [3, None], ids=['constant', 'of the images'])
+@pytest.mark.parametrize('way', WAYS)
+def test_images_are_not_copied(way, classes):
+    function = function_of(way, classes)
+    assert moved(function)
+    assert not any(is_matrix_of_images(node) for node in function.maker.fgraph.toposort())
+
+
+@pytest.mark.parametrize(
+    'classes, shapes', [(3, IMAGES + TORN), (None, IMAGES + [(2, 1, 3, 4), (2, 60, 5, 7)])], ids=['constant', 'of the images']
+)
+@pytest.mark.parametrize('way', WAYS)
+def test_values_and_gradients(way, classes, shapes):
+    rng = np.random.RandomState(1)
+    function = function_of(way, classes)
+    for shape in shapes:
+        if way == 'soft' and classes is None and shape[1] != 3:
+            continue  # its targets are rows of three
+        z = rng.randn(*shape) * 3
+        count = shape[1] if classes is None else classes
+        rows = np.moveaxis(z, 1, -1).reshape((-1, count))
+        if way == 'soft':
+            t = rng.rand(*shape)
+            t_rows = np.moveaxis(t, 1, -1).reshape((-1, count))
+        else:
+            t = t_rows = rng.randint(0, count, len(rows)).astype('int32')
+            t = t.reshape((len(rows), 1, 1))
+        _, value, slope = WAYS[way]
+        for images in z, z.astype('f8', order='F'), np.repeat(z, 2, axis=3)[..., ::2]:
+            got = function(images, t)
+            np.testing.assert_allclose(got[0], value(rows, t_rows), rtol=1e-12, atol=1e-14)
+            if slope is not None:
+                expected = slope(rows, t_rows).reshape(np.moveaxis(z, 1, -1).shape)
+                np.testing.assert_allclose(got[1], np.moveaxis(expected, -1, 1), rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize('way', ['classes', 'hinge'])
+def test_what_does_not_fit_is_refused_as_ever(way):
+    function = function_of(way, 3)
+    z = np.zeros((2, 3, 2, 2))
+    with pytest.raises(IndexError, match='the largest is 3, the number of classes is 3'):
+        function(z, np.full((2, 2, 2), 3, 'int32'))
+    with pytest.raises(ValueError, match=r'class indices of shape \(7,\) do not fit predictions of shape \(8, 3\)'):
+        function(z, np.zeros((7, 1, 1), 'int32'))
+    with pytest.raises(ValueError, match='cannot reshape'):
+        function(np.zeros((1, 2, 2, 1)), np.zeros((1, 2, 2), 'int32'))
+
+
+@pytest.mark.parametrize('classes', [5, 4])
+def test_a_softmax_between_reshapes_of_moved_sequences(classes):
+    """Time first, say: rows are kept, and nothing is copied; or torn, where there are not as many classes."""
+    z, t = T.dtensor3(), T.imatrix()
+    steps = z.dimshuffle(1, 0, 2)
+    p = T.nnet.softmax(steps.reshape((-1, 5))).reshape(steps.shape)
+    loss = objectives.categorical_crossentropy(p, t)
+    function = theano.function([z, t], [loss, theano.grad(loss.sum(), z)], mode=COMPILED)
+    assert {type(node.op.kernel) for node in moved(function)} == {keep_rows.KeepRows, keep_rows.KeepRowsGradient}
+    rng = np.random.RandomState(2)
+    x, indices = rng.randn(10, 3, classes), rng.randint(0, classes, (3, 10)).astype('int32')
+    value, gradient = function(x, indices)
+
+    def losses(x):
+        p = softmax(np.moveaxis(x, 1, 0).reshape((-1, 5))).reshape((3, 10, classes))
+        return reference.categorical_crossentropy(p, indices).value
+
+    np.testing.assert_allclose(value, losses(x), rtol=1e-12)
+    for _ in range(5):
+        step = 1e-5 * rng.randn(*x.shape)
+        np.testing.assert_allclose((gradient * step).sum(), (losses(x + step) - losses(x - step)).sum() / 2, rtol=1e-7)
+
+
+def test_logits_are_overwritten_where_nothing_reads_them_later():
+    z, t = T.ftensor4(), T.ivector()
+    images = T.extra_ops.cumsum(z, axis=3)  # of an Op that no rewrite moves, as a convolution is
+    functions = []
+    for logits, more in (z, []), (images, []), (images, [images]):
+        loss = crossentropy(rows_of(logits, 3), t).sum()
+        functions.append(theano.function([z, t], [loss, theano.grad(loss, logits)] + more, mode=COMPILED))
+    assert [node.op.kernel.inplace for function in functions for node in moved(function)] == [False, True, False]
+    x, indices = np.random.RandomState(3).randn(2, 3, 4, 5).astype('f4'), np.zeros(40, 'int32')
+    before = x.copy()
+    for function in functions:
+        array = x if function is functions[0] else x.cumsum(axis=3)
+        rows = np.moveaxis(array, 1, -1).reshape((-1, 3))
+        expected = slope_of_crossentropy(rows, indices).reshape((2, 4, 5, 3))
+        np.testing.assert_allclose(function(x, indices)[1], np.moveaxis(expected, -1, 1), atol=1e-6)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_a_matrix_that_others_read_is_made():
+    z, t = T.ftensor4(), T.ivector()
+    rows = rows_of(z, 3)
+    loss = crossentropy(rows, t).sum()
+    for outputs in [loss, rows], [loss, rows.max()], [loss, theano.grad(loss, rows)], [crossentropy(rows.dimshuffle(0, 1)[:, :2], t)]:
+        assert not moved(theano.function([z, t], outputs, mode=theano.Mode(linker='py', optimizer=COMPILED.optimizer)))
+
+
+def test_rows_that_were_not_moved_are_a_view_already():
+    z, t = T.ftensor4(), T.ivector()
+    for rows in z.reshape((-1, 3)), z.dimshuffle(0, 1, 'x', 2, 3).reshape((-1, 3)):
+        assert not moved(theano.function([z, t], crossentropy(rows, t), mode=COMPILED))
+
+
+KERNELS = {
+    'loss': (softmax_crossentropy.SoftmaxCrossentropy(), ['classes']),
+    'soft loss': (softmax_crossentropy.SoftmaxCrossentropy(), ['soft']),
+    'both': (softmax_crossentropy.SoftmaxCrossentropyWithGradient(), ['images', 'numbers']),
+    'in place': (softmax_crossentropy.SoftmaxCrossentropyWithGradient(inplace=True), ['classes', 'numbers']),
+    'torn': (softmax_crossentropy.SoftmaxCrossentropyGradient(), ['classes', 'numbers', 'whole']),
+    'rank': (target_rank.TargetRank(), ['classes']),
+    'top': (top_class.TopClass(), []),
+    'place': (pick_class.PlaceClasses(), ['classes', 'numbers']),
+}
+
+
+@pytest.mark.parametrize('name', KERNELS)
+def test_the_same_in_numpy(name):
+    kernel, operands = KERNELS[name]
+    types = {'classes': T.lvector(), 'soft': T.dmatrix(), 'images': T.dtensor4(), 'numbers': T.dvector(), 'whole': T.bscalar()}
+    z, shape = T.dtensor4(), T.lvector()
+    variables = [types[one] for one in operands]
+    if 'whole' in operands:
+        variables[-1] = T.TensorType('bool', ())()
+    results = moved_rows.MovedRows(kernel)(z, shape, *variables, return_list=True)
+    inputs = [theano.In(z, mutable=True, borrow=True), shape] + variables
+    c, python = [theano.function(inputs, results, mode=mode, accept_inplace=True) for mode in (theano.Mode('c', None), PYTHON)]
+    rng = np.random.RandomState(4)
+    x = rng.randn(2, 4, 5, 3)
+    for rows in [(-1, 3), (40, 3), (-1, 6)]:
+        count = x.size // rows[1]
+        values = {
+            'classes': rng.randint(0, rows[1], count),
+            'soft': rng.rand(count, rows[1]),
+            'images': rng.rand(*x.shape),
+            'numbers': rng.randn(count),
+            'whole': np.array(False),
+        }
+        given = [np.array(rows)] + [values[one] for one in operands]
+        for array in x, np.asfortranarray(x):
+            for got, expected in zip(c(array.copy(order='K'), *given), python(array.copy(order='K'), *given)):
+                assert got.shape == expected.shape
+                np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_debug_mode_finds_nothing():
+    z, t = T.dtensor4(), T.lvector()
+    loss = crossentropy(rows_of(2 * z, 3), t).sum()
+    mode = theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True, stability_patience=1)
+    function = theano.function([z, t], [loss, theano.grad(loss, z)], mode=mode)
+    assert np.isfinite(function(np.random.RandomState(5).randn(2, 3, 2, 2), np.arange(8) % 3)[1]).all()
