@@ -159,6 +159,11 @@ def test_logits_are_overwritten_where_nothing_reads_them_later():
     np.testing.assert_array_equal(x, before)
 
 
+def test_it_is_printed_by_its_kernel():
+    (node,) = moved(function_of('accuracy', 3))
+    assert str(node.op) == 'MovedRows{TargetRank{axis=1}}'
+
+
 def test_a_matrix_that_others_read_is_made():
     z, t = T.ftensor4(), T.ivector()
     rows = rows_of(z, 3)

@@ -187,10 +187,8 @@ def test_shapes_are_inferred():
 
 def test_no_kernel_is_without_a_form_for_the_gpu():
     """Those that are not lifted are always lowered to others before, or come into graphs after the move to the GPU."""
-    lowered, later = (
-        {keep_rows.KeepRows, keep_rows.KeepRowsGradient},
-        {softmax_crossentropy.SoftmaxCrossentropyWithGradient, MovedRows, Sweep},
-    )
+    lowered = {keep_rows.KeepRows, keep_rows.KeepRowsGradient}
+    later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, MovedRows, Sweep}
     assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | lowered | later
 
 
