@@ -66,6 +66,7 @@ class Finder:
         self.is_probability = is_probability
         # What was read of one is not read again for another.
         self.readers = {}
+        self.likeness = _Likeness()
 
     def find(self, variable):
         """As the function :func:`find`."""
@@ -92,7 +93,9 @@ class Finder:
 
     def _reader(self, *how):
         if how not in self.readers:
-            self.readers[how] = _Reader(*how, self.is_probability)
+            self.readers[how] = _Reader(
+                *how, self.is_probability, self.likeness
+            )
         return self.readers[how]
 
 
@@ -339,9 +342,6 @@ LOGARITHMS = scal.Log, scal.Log1p
 # One within the other: more is nobody's way to write a sigmoid.
 _MOST_LOGARITHMS = 8
 
-# Beyond that many, graphs to compare are measured first.
-_MOST_PAIRS = 32
-
 # Deeper expressions are somebody's network, not the spelling of a sigmoid: 16
 # Ops, or 32 moves and choices.
 _DEEPEST = 32
@@ -378,6 +378,51 @@ def _remembered(steps):
     return decorated
 
 
+class _Likeness:
+    """Tells whether variables are computed alike, when asked of many."""
+
+    def __init__(self):
+        self.looks, self.whole_looks = {}, {}
+
+    def look(self, variable, levels=5):
+        """A number, the same for what is computed alike; read quickly."""
+        key = variable, levels
+        if key not in self.looks:
+            node = variable.owner
+            inputs = node.inputs if node is not None and levels else []
+            looks = [self.look(one, levels - 1) for one in inputs]
+            self.looks[key] = _look(variable, looks)
+        return self.looks[key]
+
+    def whole_look(self, variable):
+        """The same, of all that the variable is computed from."""
+        waiting = [variable]
+        while waiting:
+            one = waiting[-1]
+            inputs = [] if one.owner is None else one.owner.inputs
+            unknown = [v for v in inputs if v not in self.whole_looks]
+            waiting += unknown
+            if not unknown:
+                looks = [self.whole_looks[v] for v in inputs]
+                self.whole_looks[waiting.pop()] = _look(one, looks)
+        return self.whole_looks[variable]
+
+    def same(self, one, two):
+        """Whether :func:`same` says so of two variables that look alike."""
+        # Layers of a deep network may look alike, down to its input.
+        return self.whole_look(one) == self.whole_look(two) and same(one, two)
+
+
+def _look(variable, looks):
+    """What tells a variable from others, whose inputs look so."""
+    node = variable.owner
+    if isinstance(variable, theano.Constant):
+        return hash(theano.Constant)
+    if node is None:
+        return hash(variable)
+    return hash((type(node.op), variable.index) + tuple(looks))
+
+
 class _Reader:
     """Reads variables as products of powers, and finds what these are.
 
@@ -391,9 +436,11 @@ class _Reader:
         Whether to be content with a product of what is looked for.
     is_probability : bool
         Whether what is found is known to be between 0 and 1.
+    likeness : _Likeness
+        What is known already of the variables.
     """
 
-    def __init__(self, depth, tolerance, products=False, is_probability=True):
+    def __init__(self, depth, tolerance, products, is_probability, likeness):
         self.depth, self.tolerance = depth, tolerance
         self.products, self.is_probability = products, is_probability
         self.atoms = [_Atom('e', None, None, None)]
@@ -406,7 +453,7 @@ class _Reader:
         # How deep it reads now, and whether anything was too deep
         self.level, self.cut = 0, False
         self.times_again = 0
-        self.looks, self.heights = {}, {}
+        self.likeness = likeness
         # Atoms that may be the same
         self.alike = {}
         # Whether a logarithm was left as it is
@@ -732,52 +779,16 @@ class _Reader:
 
     def _atom(self, kind, variable=None, terms=None, axis=None):
         """The atom of that kind: the same for what is computed alike."""
-        look = None if variable is None else self._look(variable)
+        look = None if variable is None else self.likeness.look(variable)
         alike = self.alike.setdefault((kind, terms, axis, look), [])
         for number in alike:
-            if variable is None or self._same(
+            if variable is None or self.likeness.same(
                 self.atoms[number].variable, variable
             ):
                 return fractions.atom(number)
         alike.append(len(self.atoms))
         self.atoms.append(_Atom(kind, variable, terms, axis))
         return fractions.atom(alike[-1])
-
-    def _same(self, one, two):
-        # Layers of a deep network may look alike, down to its input.
-        alike = same(one, two, _MOST_PAIRS)
-        if alike is None:
-            return self._height(one) == self._height(two) and same(one, two)
-        return alike
-
-    def _look(self, variable, levels=5):
-        """A number, which is the same for what is computed alike."""
-        key = variable, levels
-        if key not in self.looks:
-            node = variable.owner
-            if isinstance(variable, theano.Constant):
-                look = theano.Constant
-            elif node is None:
-                look = variable
-            else:
-                inputs = node.inputs if levels else []
-                looks = [self._look(one, levels - 1) for one in inputs]
-                look = (type(node.op), variable.index) + tuple(looks)
-            self.looks[key] = hash(look)
-        return self.looks[key]
-
-    def _height(self, variable):
-        """How many nodes there are on the longest way to an input."""
-        waiting = [variable]
-        while waiting:
-            one = waiting[-1]
-            inputs = [] if one.owner is None else one.owner.inputs
-            unknown = [v for v in inputs if v not in self.heights]
-            waiting += unknown
-            if not unknown:
-                below = [self.heights[v] for v in inputs]
-                self.heights[waiting.pop()] = 1 + max(below, default=0)
-        return self.heights[variable]
 
     @_remembered(steps=2)
     def value(self, variable, depth):
@@ -1262,7 +1273,8 @@ def laid_out(scores, output):
 
 def is_input(variable):
     """Whether nothing but moves, or 1 - p, happened to an input."""
-    return _Reader(0, _tolerance(variable)).is_input(variable)
+    reader = _Reader(0, _tolerance(variable), False, True, _Likeness())
+    return reader.is_input(variable)
 
 
 #: What a formula can be given instead of predictions.
@@ -1423,20 +1435,17 @@ def _reduced_axes(kept_reduction):
     ]
 
 
-def same(first, second, most=None):
+def same(first, second):
     """Whether two variables are computed in the same way from the same ones.
 
     Stops at variables that are identical, so that only the few nodes that
-    were built twice are read, and each pair of these once. None where more
-    than `most` pairs do not decide it.
+    were built twice are read, and each pair of these once.
     """
     pairs, seen = [(first, second)], set()
     while pairs:
         pair = one, two = pairs.pop()
         if one is two or pair in seen:
             continue
-        if len(seen) == most:
-            return None
         seen.add(pair)
         if isinstance(one, theano.Constant):
             if not (

@@ -56,9 +56,8 @@ class _Link(_OwnKind):
     #: How many variables it is
     count = 1
 
-    def see(self, predictions):
+    def see(self, predictions, found):
         """All that is known of it, a :class:`logits.Seen`, or None."""
-        found = logits.find(predictions)
         wanted = None if found is None else self.of(found)
         if wanted is None:
             return None
@@ -67,8 +66,12 @@ class _Link(_OwnKind):
 
     def find(self, predictions):
         """The variables that the formula is given, or None."""
-        seen = self.see(predictions)
+        seen = self.see(predictions, self.found(predictions))
         return None if seen is None else seen.variables
+
+    def found(self, predictions):
+        """What :meth:`see` is told of the predictions."""
+        return logits.find(predictions)
 
 
 class LogOdds(_Link, namedtuple('LogOdds', '')):
@@ -152,8 +155,11 @@ class Factors(_Link, namedtuple('Factors', '')):
 class Respelled(_Link, namedtuple('Respelled', '')):
     """Predictions, with what they are made of written in a stable way."""
 
-    def see(self, predictions):
+    def see(self, predictions, found):
         return spelling.respelled(predictions)
+
+    def found(self, predictions):
+        return None
 
     def predictions(self, respelled):
         return respelled
@@ -540,8 +546,9 @@ def from_logits(predictions, *operands, plain, stable, **options):
         Passed to the functions by keyword.
     """
     options = tuple(sorted(options.items()))
+    found = logits.find(predictions)
     for link, formula in stable + [(Respelled(), plain)]:
-        seen = link.see(predictions)
+        seen = link.see(predictions, found)
         if seen is not None:
             formulas = Formulas(formula, plain, options, link.count)
             twin = logits.twin(predictions, seen)
