@@ -80,6 +80,7 @@ ifndef ARGS
 	.bench/python/bin/python benchmarks/steps.py
 	.bench/python/bin/python benchmarks/compile_time.py
 	.bench/python/bin/python benchmarks/chart.py
+	.bench/python/bin/python benchmarks/pages.py
 endif
 
 clean:

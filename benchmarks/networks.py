@@ -7,9 +7,9 @@ from collections import OrderedDict, namedtuple
 
 import numpy as np
 
-#: A network: the shape of a batch, of its scores and of its parameters. Axis 1
-#: of the scores is that of the classes.
-Network = namedtuple('Network', 'inputs scores parameters')
+#: A network: the shape of a batch, of its scores and of its parameters, and
+#: what it is called in print. Axis 1 of the scores is that of the classes.
+Network = namedtuple('Network', 'inputs scores parameters title')
 
 NETWORKS = OrderedDict(
     [
@@ -19,6 +19,7 @@ NETWORKS = OrderedDict(
                 (500, 784),
                 (500, 10),
                 [(784, 800), (800,), (800, 800), (800,), (800, 10), (10,)],
+                '784-800-800-10, batch 500',
             ),
         ),
         (
@@ -36,6 +37,7 @@ NETWORKS = OrderedDict(
                     (256, 10),
                     (10,),
                 ],
+                'small convolutional, batch 128',
             ),
         ),
         (
@@ -44,6 +46,7 @@ NETWORKS = OrderedDict(
                 (32, 100, 50),
                 (3200, 20),
                 [(50, 400), (100, 400), (400,), (100, 20), (20,)],
+                'LSTM tagger, 32 of 100 steps',
             ),
         ),
         (
@@ -52,6 +55,7 @@ NETWORKS = OrderedDict(
                 (32, 300),
                 (32, 50000),
                 [(300, 50000), (50000,)],
+                'linear, 50 000 classes, batch 32',
             ),
         ),
         (
@@ -60,6 +64,7 @@ NETWORKS = OrderedDict(
                 (4, 16, 256, 256),
                 (4, 21, 256, 256),
                 [(21, 16, 3, 3), (21,)],
+                'segmentation, 4 of 256×256, 21 classes',
             ),
         ),
     ]

@@ -23,7 +23,7 @@ extensions = [
 ]
 
 # numerics.rst includes the other, which is no page by itself
-exclude_patterns = ['_build', 'user/numerics_table.rst']
+exclude_patterns = ['_build', 'user/*_table.rst']
 add_module_names = False
 autosummary_generate = False  # api.rst has every function on one page
 numpydoc_show_class_members = False

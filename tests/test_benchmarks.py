@@ -152,6 +152,17 @@ def test_steps_of_whole_networks(tmp_path):
     assert all(name in done.stdout for name in networks) and '%' in done.stdout
 
 
+def test_the_tables_of_the_documentation_are_those_of_the_reports(tmp_path):
+    done = run('pages.py', '--pages', str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    pages = os.path.join(os.path.dirname(BENCHMARKS), 'docs', 'user')
+    names = {'ways_table.rst', 'steps_table.rst', 'compile_time_table.rst'}
+    assert set(os.listdir(str(tmp_path))) == names
+    for name in names:
+        with open(os.path.join(pages, name), encoding='utf-8') as page:
+            assert page.read() == (tmp_path / name).read_text(encoding='utf-8')
+
+
 # ---------------------------------------------------------------------------
 # What needs no process
 
