@@ -50,10 +50,10 @@ def skipif(condition, reason):
 
 
 def find_common_type(arrays, scalars):
-    """The type of arrays, or of scalars if these are of a higher kind."""
+    """The type of arrays, or if scalars are of a higher kind one of that kind that holds both."""
     array, scalar = numpy.result_type(*arrays), numpy.result_type(*scalars)
     higher = 'buifc'.index(scalar.kind) > 'buifc'.index(array.kind)
-    return scalar if higher else array
+    return numpy.result_type(array, scalar) if higher else array
 
 
 module('nose')
