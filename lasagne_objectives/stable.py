@@ -66,11 +66,11 @@ class _Link(_OwnKind):
 
     def find(self, predictions):
         """The variables that the formula is given, or None."""
-        seen = self.see(predictions, self.found(predictions))
+        seen = self.see(predictions, self.search(predictions))
         return None if seen is None else seen.variables
 
-    def found(self, predictions):
-        """What :meth:`see` is told of the predictions."""
+    def search(self, predictions):
+        """Find what :meth:`see` chooses from."""
         return logits.find(predictions)
 
 
@@ -158,7 +158,7 @@ class Respelled(_Link, namedtuple('Respelled', '')):
     def see(self, predictions, found):
         return spelling.respelled(predictions)
 
-    def found(self, predictions):
+    def search(self, predictions):
         return None
 
     def predictions(self, respelled):

@@ -118,6 +118,32 @@ def test_what_does_not_fit_is_refused_as_ever(way):
         function(np.zeros((1, 2, 2, 1)), np.zeros((1, 2, 2), 'int32'))
 
 
+@pytest.mark.parametrize(
+    'shape, order, message',
+    [
+        ((-1, 6), (0, 2, 3, 1), r'targets of shape \(20, 6\) do not fit'),
+        ((-1, 5), (0, 1, 2, 3), r'targets of shape \(24, 5\) do not fit'),
+        ((7, 3), (0, 2, 3, 1), 'reshape'),
+    ],
+    ids=['other classes', 'not moved', 'too few'],
+)
+def test_targets_that_were_reshaped_to_something_else(shape, order, message):
+    z, t = T.dtensor4(), T.dtensor4()
+    loss = crossentropy(rows_of(z, 3), t.dimshuffle(*order).reshape(shape))
+    function = theano.function([z, t], loss, mode=COMPILED)
+    with pytest.raises(ValueError, match=message):
+        function(np.zeros((2, 3, 4, 5)), np.ones((2, 3, 4, 5)))
+
+
+def test_targets_that_are_rows_by_themselves():
+    z, t = T.dtensor4(), T.dmatrix()
+    function = theano.function([z, t], crossentropy(rows_of(z, 3), t), mode=COMPILED)
+    x, soft = np.random.RandomState(6).randn(2, 3, 4, 5), np.random.RandomState(7).rand(40, 3)
+    rows = np.moveaxis(x, 1, -1).reshape((-1, 3))
+    assert moved(function)
+    np.testing.assert_allclose(function(x, soft), reference.categorical_crossentropy(softmax(rows), soft).value, rtol=1e-12)
+
+
 @pytest.mark.parametrize('classes', [5, 4])
 def test_a_softmax_between_reshapes_of_moved_sequences(classes):
     """Time first, say: rows are kept, and nothing is copied; or torn, where there are not as many classes."""
@@ -193,26 +219,28 @@ KERNELS = {
 @pytest.mark.parametrize('name', KERNELS)
 def test_the_same_in_numpy(name):
     kernel, operands = KERNELS[name]
-    types = {'classes': T.lvector(), 'soft': T.dmatrix(), 'images': T.dtensor4(), 'numbers': T.dvector(), 'whole': T.bscalar()}
-    z, shape = T.dtensor4(), T.lvector()
-    variables = [types[one] for one in operands]
-    if 'whole' in operands:
-        variables[-1] = T.TensorType('bool', ())()
-    results = moved_rows.MovedRows(kernel)(z, shape, *variables, return_list=True)
-    inputs = [theano.In(z, mutable=True, borrow=True), shape] + variables
+    types = {'classes': T.lvector, 'soft': T.dmatrix, 'images': T.dtensor4, 'numbers': T.dvector, 'whole': T.TensorType('bool', ())}
+    variables = [T.dtensor4(), T.lvector()]
+    for one in operands:
+        variables += [types[one](), T.lvector()] if one == 'images' else [types[one]()]
+    results = moved_rows.MovedRows(kernel)(*variables, return_list=True)
+    inputs = [theano.In(variables[0], mutable=True, borrow=True)] + variables[1:]
     c, python = [theano.function(inputs, results, mode=mode, accept_inplace=True) for mode in (theano.Mode('c', None), PYTHON)]
     rng = np.random.RandomState(4)
     x = rng.randn(2, 4, 5, 3)
-    for rows in [(-1, 3), (40, 3), (-1, 6)]:
-        count = x.size // rows[1]
+    for rows in [(-1, 3), (40, 3), (40, -1), (-1, 6)]:
+        classes = 3 if rows[1] == -1 else rows[1]
+        count = x.size // classes
         values = {
-            'classes': rng.randint(0, rows[1], count),
-            'soft': rng.rand(count, rows[1]),
+            'classes': rng.randint(0, classes, count),
+            'soft': rng.rand(count, classes),
             'images': rng.rand(*x.shape),
             'numbers': rng.randn(count),
             'whole': np.array(False),
         }
-        given = [np.array(rows)] + [values[one] for one in operands]
+        given = [np.array(rows)]
+        for one in operands:
+            given += [values[one], np.array(rows)] if one == 'images' else [values[one]]
         for array in x, np.asfortranarray(x):
             for got, expected in zip(c(array.copy(order='K'), *given), python(array.copy(order='K'), *given)):
                 assert got.shape == expected.shape

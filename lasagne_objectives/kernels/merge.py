@@ -148,10 +148,10 @@ def _is_ours(node, ranks, losses):
     )
 
 
-def _of_points(nodes, kind):
-    """What kernels of a kind give for data points.
+def _numbers_of_points(nodes, kind):
+    """Numbers, one for each data point, that kernels of a kind have found.
 
-    With it, what is made of that element by element.
+    And what is made of these element by element.
     """
     values = set()
     for node in nodes:
@@ -211,8 +211,8 @@ def _total(variable):
 
 def _merge_elementwise(fgraph):
     nodes = fgraph.toposort()
-    ranks = _of_points(nodes, TargetRank)
-    losses = _of_points(nodes, ClassKernel)
+    ranks = _numbers_of_points(nodes, TargetRank)
+    losses = _numbers_of_points(nodes, ClassKernel)
     # From the results backwards: what is computed on the way to several of
     # them is taken into their sweep, not written for them to read.
     for node in reversed(nodes):
@@ -228,7 +228,8 @@ def _sum_losses(fgraph, node):
     """Sum the losses of a kernel by threads, too."""
     for loss in _values_of_points(node):
         total = _total(loss)
-        if total is not None and not all(loss.broadcastable):
+        is_float = loss.dtype in ('float32', 'float64')
+        if total is not None and is_float and not all(loss.broadcastable):
             result = Elemwise(identity)(loss)
             _replace_by_sweep(fgraph, [loss], [result], [total])
 
@@ -372,11 +373,10 @@ def _read_moved(fgraph, node, reader):
 
     A reshape to the shape that the array has costs nothing.
     """
-    array, shape = node.inputs
-    operands = [_before(operand, array) for operand in reader.inputs[1:]]
-    results = MovedRows(reader.op)(
-        array, shape, *operands, **dict(return_list=True)
-    )
+    inputs = list(node.inputs)
+    for operand in reader.inputs[1:]:
+        inputs += _not_reshaped(operand, node.inputs[0])
+    results = MovedRows(reader.op)(*inputs, **dict(return_list=True))
     replaced = []
     for old, new in zip(reader.outputs, results):
         if old.ndim == 1:
@@ -388,14 +388,18 @@ def _read_moved(fgraph, node, reader):
     fgraph.replace_all_validate(replaced, reason='lasagne_objectives')
 
 
-def _before(operand, array):
-    """What was made a matrix, too, if it has as many axes as the array."""
+def _not_reshaped(operand, array):
+    """An operand, or what it was before it was made a matrix, and its shape.
+
+    That if it had as many axes as the array.
+    """
     node = operand.owner
     if (
-        operand.ndim == 2
+        operand.broadcastable == (False, False)
         and node is not None
         and isinstance(node.op, T.Reshape)
         and node.inputs[0].ndim == array.ndim
+        and node.inputs[1].dtype == 'int64'
     ):
-        return node.inputs[0]
-    return operand
+        return node.inputs
+    return [operand]

@@ -10,55 +10,69 @@ static PyArrayObject *lo_reshaped(PyArrayObject *array, int ndim,
         Py_INCREF(array);
         return array;
     }
-    PyArray_Dims dims = {(npy_intp *)shape, ndim};
+    npy_intp lengths[LO_AXES];  /* NumPy writes into them. */
+    memcpy(lengths, shape, ndim * sizeof *shape);
+    PyArray_Dims dims = {lengths, ndim};
     return (PyArrayObject *)PyArray_Newshape(array, &dims, NPY_CORDER);
+}
+
+/* The shape of the matrix that an array is to become. */
+static void lo_read_shape(PyArrayObject *shape, npy_intp *matrix)
+{
+    for (int axis = 0; axis < 2; axis++)
+        matrix[axis] = (npy_intp)*(npy_int64 *)PyArray_GETPTR1(shape, axis);
 }
 
 /* Whether the rows of an array, the first of the operands, are those of the
  * matrix that it is to become, and the others fit them. */
 static bool lo_are_rows(int n, PyArrayObject **operands,
-                        const npy_intp *matrix)
+                        PyArrayObject **shapes)
 {
     PyArrayObject *array = operands[0];
-    const npy_intp *shape = PyArray_DIMS(array);
     const int all = PyArray_NDIM(array);
-    const npy_intp classes = shape[all - 1];
-    if (classes == 0 || classes != matrix[1])
+    const npy_intp *own = PyArray_DIMS(array);
+    const npy_intp classes = own[all - 1];
+    if (PyArray_SIZE(array) == 0)
         return false;
     const npy_intp points = PyArray_SIZE(array) / classes;
-    bool fit = matrix[0] == -1 || matrix[0] == points;
-    for (int i = 1; i < n; i++) {
+    bool fit = true;
+    for (int i = 0; i < n; i++) {
         const int ndim = PyArray_NDIM(operands[i]);
-        const npy_intp *own = PyArray_DIMS(operands[i]);
-        if (ndim > 2)
-            fit = fit && PyArray_CompareLists(own, shape, all);
-        else
-            fit = fit && (ndim < 1 || own[0] == points)
-                      && (ndim < 2 || own[1] == classes);
+        const npy_intp *its = PyArray_DIMS(operands[i]);
+        if (shapes[i] != NULL) {
+            npy_intp matrix[2];
+            lo_read_shape(shapes[i], matrix);
+            const bool known = matrix[0] == points || matrix[1] == classes;
+            fit = fit && known && PyArray_CompareLists(its, own, all)
+                && (matrix[0] == points || matrix[0] == -1)
+                && (matrix[1] == classes || matrix[1] == -1);
+        } else
+            fit = fit && (ndim < 1 || its[0] == points)
+                      && (ndim < 2 || its[1] == classes);
     }
     return fit;
 }
 
 /* Have the array and what belongs to its rows in the same shape: that of the
- * array if its rows are those that are asked for, else that of the matrix.
- * Scalars stay. Returns the class axis. The operands become new references,
- * NULL after an error. */
+ * array if its rows are those that are asked for, else that of the matrix. Of
+ * operands that are to become a matrix there is its shape, else NULL. Returns
+ * the class axis. The operands become new references, NULL after an error. */
 static int lo_arrange_rows(int n, PyArrayObject **operands,
-                           PyArrayObject *shape)
+                           PyArrayObject **shapes)
 {
     PyArrayObject *array = operands[0];
     const int last = PyArray_NDIM(array) - 1;
-    const npy_intp matrix[] = {*(npy_int64 *)PyArray_GETPTR1(shape, 0),
-                               *(npy_int64 *)PyArray_GETPTR1(shape, 1)};
-    const bool own = lo_are_rows(n, operands, matrix);
+    const bool own = lo_are_rows(n, operands, shapes);
     for (int i = 0; i < n; i++) {
         const int ndim = PyArray_NDIM(operands[i]);
-        if (own && (ndim == 1 || ndim == 2))
+        npy_intp matrix[2];
+        if (own && shapes[i] == NULL && ndim > 0)
             operands[i] = lo_reshaped(operands[i], last + ndim - 1,
                                       PyArray_DIMS(array));
-        else if (!own && ndim > 2)
+        else if (!own && shapes[i] != NULL) {
+            lo_read_shape(shapes[i], matrix);
             operands[i] = lo_reshaped(operands[i], 2, matrix);
-        else
+        } else
             Py_INCREF(operands[i]);
     }
     return own ? last : 1;

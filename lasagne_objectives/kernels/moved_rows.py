@@ -17,10 +17,11 @@ from lasagne_objectives.kernels.c_kernel import CKernel, read
 class MovedRows(CKernel):
     """A kernel of ``array.reshape(shape)``, a matrix of rows.
 
-    Inputs are the array, the shape, and the further operands of the kernel;
-    those with classes may have the shape of the array instead of the matrix's.
-    Results that have classes are in the shape of the array. Put into compiled
-    graphs by a rewrite (merge.py); never differentiated.
+    Inputs are the array, the shape, and the further operands of the kernel.
+    Of an operand that has more than two axes, the shape that it is to have as
+    a matrix follows, too. Results that have classes are in the shape of the
+    array. Put into compiled graphs by a rewrite (merge.py); never
+    differentiated.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class MovedRows(CKernel):
 
     @staticmethod
     def _shifted(kernel, name):
-        """What a kernel says of its inputs, with the shape among them."""
+        """What a kernel says of its first two inputs, between them a shape."""
         return {
             output: [position + (position > 0) for position in positions]
             for output, positions in getattr(kernel, name, {}).items()
@@ -46,54 +47,59 @@ class MovedRows(CKernel):
     def __str__(self):
         return 'MovedRows{%s}' % self.kernel
 
-    def make_node(self, array, shape, *operands):
+    def make_node(self, *inputs):
         outputs = [
-            array.type() if v.ndim == 2 else v.type()
-            for v in self._of_matrix(array, *operands).outputs
+            inputs[0].type() if v.ndim == 2 else v.type()
+            for v in self._of_matrix(inputs).outputs
         ]
-        return gof.Apply(self, [array, shape] + list(operands), outputs)
+        return gof.Apply(self, list(inputs), outputs)
 
-    def _of_matrix(self, *operands):
-        """The node that this one stands for."""
+    def _of_matrix(self, inputs):
+        """The node that one with such inputs stands for."""
         return self.kernel.make_node(
             *[
-                T.matrix(dtype=v.dtype) if v.ndim > 2 else v.type()
-                for v in operands
+                v.type() if shape is None else T.matrix(dtype=v.dtype)
+                for v, shape in operands_of(inputs)
             ]
         )
 
     def perform(self, node, inputs, output_storage):
-        array, shape, *operands = inputs
         self.kernel.perform(
-            self._of_matrix(node.inputs[0], *node.inputs[2:]),
+            self._of_matrix(node.inputs),
             [
-                operand.reshape(shape) if operand.ndim > 2 else operand
-                for operand in [array] + operands
+                operand if shape is None else operand.reshape(shape)
+                for operand, shape in operands_of(inputs)
             ],
             output_storage,
         )
         for storage, variable in zip(output_storage, node.outputs):
             if variable.ndim > 1:
-                storage[0] = storage[0].reshape(array.shape)
+                storage[0] = storage[0].reshape(inputs[0].shape)
 
     def c_support_code(self):
         return self.kernel.c_support_code() + read('moved_rows.h')
 
+    def c_code_cache_version(self):
+        # The last is that of c_code, which is no part of the text.
+        return super().c_code_cache_version() + (1,)
+
     def c_code(self, node, name, inputs, outputs, sub):
-        array, shape, *operands = inputs
-        of_matrix = self._of_matrix(node.inputs[0], *node.inputs[2:])
-        count = 1 + len(operands)
-        given = ['operands[%d]' % i for i in range(count)]
+        names = dict(zip(node.inputs, inputs))
+        pairs = operands_of(node.inputs)
+        given = ['operands[%d]' % i for i in range(len(pairs))]
         results = ['results[%d]' % i for i in range(len(outputs))]
         calls = [
-            self.kernel.at_axis(axis).c_call(of_matrix, given, results)
+            self.kernel.at_axis(axis).c_call(
+                self._of_matrix(node.inputs), given, results
+            )
             for axis in (1, node.inputs[0].ndim - 1)
         ]
         return """
         {
             PyArrayObject *operands[] = {%(operands)s};
+            PyArrayObject *shapes[] = {%(shapes)s};
             PyArrayObject *results[%(results)d] = {NULL};
-            const int axis = lo_arrange_rows(%(count)d, operands, %(shape)s);
+            const int axis = lo_arrange_rows(%(count)d, operands, shapes);
             const bool failed = %(missing)s
                 || (axis == 1 ? %(of_matrix)s : %(of_array)s) != 0
                 || %(returned)s;
@@ -101,16 +107,18 @@ class MovedRows(CKernel):
             if (failed) { %(fail)s }
         }
         """ % dict(
-            operands=', '.join([array] + operands),
+            operands=', '.join(names[v] for v, _ in pairs),
+            shapes=', '.join(
+                'NULL' if shape is None else names[shape] for _, shape in pairs
+            ),
             results=len(outputs),
-            count=count,
-            shape=shape,
+            count=len(pairs),
             missing=' || '.join('%s == NULL' % one for one in given),
             of_matrix='(%s)' % calls[0],
             of_array='(%s)' % calls[1],
             returned=' || '.join(
                 'lo_return_rows(%s, %d, %s, &%s)'
-                % (result, variable.ndim, array, output)
+                % (result, variable.ndim, inputs[0], output)
                 for result, variable, output in zip(
                     results, node.outputs, outputs
                 )
@@ -120,3 +128,21 @@ class MovedRows(CKernel):
             ),
             fail=sub['fail'],
         )
+
+
+def operands_of(inputs):
+    """The operands of the kernel, from the inputs of :class:`MovedRows`.
+
+    Parameters
+    ----------
+    inputs : list of variables, or of arrays
+
+    Returns
+    -------
+    list of pairs
+        Each operand and the shape that it is to have as a matrix, or None.
+    """
+    pairs, remaining = [], iter(inputs)
+    for operand in remaining:
+        pairs.append((operand, next(remaining) if operand.ndim > 2 else None))
+    return pairs

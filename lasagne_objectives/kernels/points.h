@@ -471,7 +471,7 @@ static bool lo_by_rows(const lo_points &points, size_t size)
          llabs((long long)points.along[0]));
 }
 
-/* How many data points to take tiles of at once: of each thread's share. */
+/* How many data points to take tiles of at once, at most a thread's share. */
 static npy_intp lo_strip(const lo_points &points, size_t size, int threads)
 {
     const npy_intp tile = size * LO_LANES * (points.classes + 1);

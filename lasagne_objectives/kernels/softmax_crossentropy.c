@@ -84,8 +84,8 @@ struct lo_sums_of_tile {
     real part[LO_LANES] = {0};
     double before[LO_LANES] = {0};
 
-    /* After class j: begin another part where one is full. */
-    void next(npy_intp j)
+    /* Class j has been added: begin another part where one is full. */
+    void after(npy_intp j)
     {
         if (j % LO_TILE_BLOCK != LO_TILE_BLOCK - 1)
             return;
@@ -186,8 +186,8 @@ struct lo_softmax_points : lo_kernel {
                 masses.part[i] += t[i];
                 dots.part[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
             }
-            masses.next(j);
-            dots.next(j);
+            masses.after(j);
+            dots.after(j);
         }
         masses.total(n, mass);
         dots.total(n, dot);
@@ -205,7 +205,7 @@ struct lo_softmax_points : lo_kernel {
                 column[i] = exp_of_negative(lo_shift(column[i], m[i]));
                 sums.part[i] += column[i];
             }
-            sums.next(j);
+            sums.after(j);
         }
         sums.total(n, sum);
     }

@@ -50,24 +50,27 @@ def multiply_empty_matrices(blas):
     for name, code in list(vars(related).items()):
         if isinstance(code, str) and ']==1)' in code:
             setattr(related, name, code.replace(']==1)', ']<=1)'))
+    # so that what was compiled without this is not taken for it
+    version = related.build_gemm_version
+    related.build_gemm_version = lambda self: version(self) + (1,)
 
 
-def hash_texts_alike(op):
+def hash_texts_alike(gof_op):
     """Python 3 hashes a text otherwise in each process.
 
     Theano makes of that the version of Ops whose code is in a file, such as
     ``DimShuffle``: they were compiled anew, and kept, in each process.
     """
-    op.hash = lambda texts: zlib.crc32('\n'.join(texts).encode())
+    gof_op.hash = lambda texts: zlib.crc32('\n'.join(texts).encode())
 
 
-def remember_without_properties(cc):
+def remember_without_properties(gof_cc):
     """An Op whose ``__props__`` is empty, as ``Dot22``'s, has a version, too.
 
     Theano takes the empty tuple for a missing version, and compiles such an
     Op anew in each process.
     """
-    key_of = cc.CLinker.cmodule_key_
+    key_of = gof_cc.CLinker.cmodule_key_
 
     def cmodule_key_(self, fgraph, *arguments, **more):
         key = key_of(self, fgraph, *arguments, **more)
@@ -76,7 +79,7 @@ def remember_without_properties(cc):
         versions = tuple(versions_of(self.schedule(fgraph)))
         return (versions if all(versions) else (), key[1])
 
-    cc.CLinker.cmodule_key_ = cmodule_key_
+    gof_cc.CLinker.cmodule_key_ = cmodule_key_
 
 
 def versions_of(nodes):
