@@ -1,7 +1,9 @@
 """revival/scipy_blas.py: Theano links the BLAS inside SciPy."""
 
+import os
 import subprocess
 import sys
+import tempfile
 import types
 
 import numpy as np
@@ -40,8 +42,9 @@ def test_every_product_is_that_of_numpy(linked, dtype):
         assert ours.dtype == dtype
 
 
-def test_it_is_made_once(monkeypatch, tmp_path):
-    """In a folder of its own; what fails leaves no library behind."""
+@pytest.fixture
+def pretended(tmp_path):
+    """Theano's module for compiling, which writes down what it is given to compile."""
     made = []
 
     def compile_str(name, source, location, **options):
@@ -51,13 +54,33 @@ def test_it_is_made_once(monkeypatch, tmp_path):
 
     compiler = types.SimpleNamespace(compile_str=compile_str)
     config = types.SimpleNamespace(cxx='g++', compiledir=str(tmp_path))
-    pretended = types.SimpleNamespace(config=config, GCC_compiler=compiler, get_lib_extension=lambda: 'so')
+    return types.SimpleNamespace(config=config, GCC_compiler=compiler, get_lib_extension=lambda: 'so', made=made)
+
+
+def test_it_is_made_once(pretended, tmp_path):
+    """In a folder of its own; what fails leaves no library behind."""
     flags = scipy_blas.linker_flags(pretended)
-    assert flags == scipy_blas.linker_flags(pretended) and len(made) == 1
+    assert flags == scipy_blas.linker_flags(pretended) and len(pretended.made) == 1
     folder, library = [flag[2:] for flag in flags.split()]
     (only,) = tmp_path.iterdir()
     assert folder == str(only) and [path.name for path in only.iterdir()] == ['lib%s.so' % library]
-    config.cxx = ''
+    pretended.config.cxx = ''
+    assert scipy_blas.linker_flags(pretended) == ''
+
+
+def test_a_cache_with_a_blank_in_its_name(pretended, tmp_path, monkeypatch):
+    """Theano splits its flag there: the library is made elsewhere, if that is safe."""
+    pretended.config.compiledir = str(tmp_path / 'my cache')
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'temporary'))
+    flags = scipy_blas.linker_flags(pretended)
+    assert len(flags.split()) == 2 and flags == scipy_blas.linker_flags(pretended) and len(pretended.made) == 1
+    (only,) = (tmp_path / 'temporary').iterdir()
+    assert flags.startswith('-L%s ' % only) and only.stat().st_mode & 0o777 == 0o700
+    if hasattr(os, 'getuid'):
+        monkeypatch.setattr(os, 'getuid', lambda: only.stat().st_uid + 1)
+        assert scipy_blas.linker_flags(pretended) == ''  # somebody else may have put anything there
+        monkeypatch.undo()
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path / 'also with a blank'))
     assert scipy_blas.linker_flags(pretended) == ''
 
 

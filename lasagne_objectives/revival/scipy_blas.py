@@ -116,18 +116,61 @@ def linker_flags(cmodule):
     -------
     str
         A value for Theano's flag ``blas.ldflags``, empty if there is no
-        compiler or no SciPy.
+        compiler, no SciPy, or no folder for the library.
     """
     if not cmodule.config.cxx or not is_usable():
         return ''
     source = code()
-    name = 'scipy_blas_' + hashlib.sha256(source.encode()).hexdigest()[:8]
-    folder = os.path.join(cmodule.config.compiledir, name)
+    name = 'scipy_blas_' + digest(source)
+    folder = place(cmodule.config.compiledir, name)
+    if not folder:
+        return ''
     file = 'lib%s.%s' % (name, cmodule.get_lib_extension())
     if not os.path.exists(os.path.join(folder, file)):
-        os.makedirs(folder, exist_ok=True)
         build(cmodule, source, folder, file)
     return '-L%s -l%s' % (folder, name)
+
+
+def digest(text):
+    """A name for a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def place(compiledir, name):
+    """Make the folder for the library.
+
+    Theano splits its flag at blanks, so there may be none in the folder's
+    name. If there are in that of Theano's cache, it is one for temporary
+    files, by a name that stays: compiled modules look for the library there.
+
+    Parameters
+    ----------
+    compiledir : str
+        Theano's cache.
+    name : str
+
+    Returns
+    -------
+    str
+        Empty if there is no folder that is only ours to write.
+    """
+    folder = os.path.join(compiledir, name)
+    if not has_blank(folder):
+        os.makedirs(folder, exist_ok=True)
+        return folder
+    folder = os.path.join(
+        tempfile.gettempdir(), '%s_%s' % (name, digest(compiledir))
+    )
+    if has_blank(folder):
+        return ''
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    is_ours = os.stat(folder).st_uid == getattr(os, 'getuid', int)()
+    return folder if is_ours else ''
+
+
+def has_blank(text):
+    """Whether a text would be split."""
+    return len(text.split()) > 1
 
 
 def build(cmodule, source, folder, file):
