@@ -12,10 +12,14 @@ from theano import gof
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# Read by the C code: whether this process is a fork. The OpenMP threads of
-# its parent do not exist in it.
+# Read by the C code: whether this process is a fork. The threads of its parent
+# do not exist in it.
 _forked = ctypes.c_int(0)
 forked_address = ctypes.addressof(_forked)
+
+# Where the C code keeps its threads (threads.h).
+_pool = ctypes.c_void_p(None)
+pool_address = ctypes.addressof(_pool)
 
 # Where there is no fork (Windows) there is nothing to register.
 getattr(os, 'register_at_fork', dict)(
@@ -29,18 +33,25 @@ def read(name):
         return file.read()
 
 
-_COMMON = read('simd.h') + read('points.h')
+_COMMON = read('simd.h') + read('threads.h') + read('points.h')
 
-# Run when a compiled module is loaded: where to look for forks.
-_FIND_FORKED = (
+# Run when a compiled module is loaded: where to look for these two.
+_FIND_ADDRESSES = (
     """
     {
         PyObject *module = PyImport_ImportModule("%s");
-        PyObject *address = module == NULL ? NULL :
+        PyObject *forked = module == NULL ? NULL :
             PyObject_GetAttrString(module, "forked_address");
-        if (address != NULL)
-            lo_forked = (const int *)PyLong_AsVoidPtr(address);
-        Py_XDECREF(address);
+        PyObject *pool = module == NULL ? NULL :
+            PyObject_GetAttrString(module, "pool_address");
+        if (forked != NULL)
+            lo_forked = (const int *)PyLong_AsVoidPtr(forked);
+    #ifdef LO_HAS_THREADS
+        if (pool != NULL)
+            lo_pool_place = (lo_pool **)PyLong_AsVoidPtr(pool);
+    #endif
+        Py_XDECREF(forked);
+        Py_XDECREF(pool);
         Py_XDECREF(module);
         PyErr_Clear();
     }
@@ -94,7 +105,7 @@ class CKernel(gof.Op):
         return _COMMON + read(self.c_file)
 
     def c_init_code(self):
-        return [_FIND_FORKED]
+        return [_FIND_ADDRESSES]
 
     def c_compile_args(self):
         return ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
@@ -109,5 +120,5 @@ class CKernel(gof.Op):
     def c_code_cache_version(self):
         # Theano keeps compiled modules by this number: made of the text, it
         # changes with every edit, and with nothing else.
-        text = self.c_support_code() + _FIND_FORKED
+        text = self.c_support_code() + _FIND_ADDRESSES
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)

@@ -533,6 +533,52 @@ LO_INLINE void lo_largest_of_tile(npy_intp n, const real *z, real *m)
     }
 }
 
+/* One thread's part in working on data points. */
+template <typename kernel>
+struct lo_points_worker {
+    typedef typename kernel::real real;
+    const kernel &kernel_;
+    const lo_points &points_;
+    const bool by_rows;
+    const npy_intp width, strips;
+    lo_units units;
+    bool out_of_memory;
+
+    lo_points_worker(const kernel &work, const lo_points &points,
+                     bool by_rows, npy_intp width, int threads)
+        : kernel_(work), points_(points), by_rows(by_rows), width(width),
+          strips((points.lanes + width - 1) / width),
+          units(points.runs * strips, threads), out_of_memory(false) {}
+
+    void operator()()
+    {
+        /* Of its own, which the compiler knows that nobody else writes. */
+        const kernel work = kernel_;
+        const lo_points points = points_;
+        const npy_intp width = this->width, strips = this->strips;
+        real *scratch = (real *)malloc(3 * (points.classes + 1) * width
+                                       * sizeof(real));
+        if (scratch == NULL) {
+            out_of_memory = true;
+            return;
+        }
+        npy_intp from, to;
+        while (units.take(&from, &to))
+            for (npy_intp unit = from; unit < to; unit++) {
+                char *at[LO_ARRAYS];
+                const npy_intp lane = unit % strips * width;
+                const npy_intp rest = points.lanes - lane;
+                lo_locate(points, unit / strips, lane, at);
+                if (by_rows)
+                    lo_work_row(work, points, at, scratch);
+                else
+                    lo_work_tiles(work, points, at,
+                                  rest < width ? rest : width, scratch);
+            }
+        free(scratch);
+    }
+};
+
 /* Have all data points worked on, by threads and without the GIL. */
 template <typename kernel>
 static int lo_sweep_points(const kernel &work, lo_points *arrays)
@@ -546,62 +592,60 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
                                    * points.classes);
     const npy_intp width = by_rows ? 1
                                    : lo_strip(points, sizeof(real), threads);
-    const npy_intp strips = (points.lanes + width - 1) / width;
-    bool out_of_memory = false;
+    lo_points_worker<kernel> worker(work, points, by_rows, width, threads);
 
     NPY_BEGIN_ALLOW_THREADS
-    #pragma omp parallel num_threads(threads)
-    {
-        real *scratch = (real *)malloc(3 * (points.classes + 1) * width
-                                       * sizeof(real));
-        if (scratch == NULL)
-            out_of_memory = true;
-        #pragma omp for schedule(static)
-        for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
-            char *at[LO_ARRAYS];
-            const npy_intp lane = unit % strips * width;
-            const npy_intp rest = points.lanes - lane;
-            if (scratch == NULL)
-                continue;
-            lo_locate(points, unit / strips, lane, at);
-            if (by_rows)
-                lo_work_row(work, points, at, scratch);
-            else
-                lo_work_tiles(work, points, at, rest < width ? rest : width,
-                              scratch);
-        }
-        free(scratch);
-    }
+    lo_share(worker, threads);
     NPY_END_ALLOW_THREADS
 
-    if (out_of_memory) {
+    if (worker.out_of_memory) {
         PyErr_NoMemory();
         return -1;
     }
     return 0;
 }
 
+/* One thread's part in visiting data points. */
+template <typename kernel>
+struct lo_visitor {
+    enum { WIDTH = 256 };
+    const kernel &work;
+    const lo_points &points;
+    const npy_intp strips;
+    lo_units units;
+
+    lo_visitor(const kernel &work, const lo_points &points, int threads)
+        : work(work), points(points),
+          strips((points.lanes + WIDTH - 1) / WIDTH),
+          units(points.runs * strips, threads) {}
+
+    void operator()()
+    {
+        npy_intp from, to;
+        while (units.take(&from, &to))
+            for (npy_intp unit = from; unit < to; unit++) {
+                char *at[LO_ARRAYS];
+                const npy_intp lane = unit % strips * WIDTH;
+                const npy_intp rest = points.lanes - lane;
+                lo_locate(points, unit / strips, lane, at);
+                work.visit(points, at, (int)(rest < WIDTH ? rest : WIDTH));
+            }
+    }
+};
+
 /* Have `work.visit(points, at, count)` called for all data points, whose classes it
  * finds itself. */
 template <typename kernel>
 static int lo_visit_points(const kernel &work, lo_points *arrays)
 {
-    enum { WIDTH = 256 };
     lo_arrange(arrays);
     const lo_points &points = *arrays;
-    const npy_intp strips = (points.lanes + WIDTH - 1) / WIDTH;
     const int threads = lo_threads(points.runs * points.lanes
                                    * points.classes);
+    lo_visitor<kernel> visitor(work, points, threads);
 
     NPY_BEGIN_ALLOW_THREADS
-    #pragma omp parallel for num_threads(threads) schedule(static)
-    for (npy_intp unit = 0; unit < points.runs * strips; unit++) {
-        char *at[LO_ARRAYS];
-        const npy_intp lane = unit % strips * WIDTH;
-        const npy_intp rest = points.lanes - lane;
-        lo_locate(points, unit / strips, lane, at);
-        work.visit(points, at, (int)(rest < WIDTH ? rest : WIDTH));
-    }
+    lo_share(visitor, threads);
     NPY_END_ALLOW_THREADS
     return 0;
 }

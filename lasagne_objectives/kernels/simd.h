@@ -1,5 +1,5 @@
 /* What the C kernels share: elementary functions that the compiler can
- * vectorise, threads, and results.
+ * vectorise, and results.
  *
  * Calls of expf() do not vectorise; inline polynomials do. Nothing here needs
  * (or tolerates) -ffast-math: NaN and infinities are part of the formulas.
@@ -135,24 +135,6 @@ enum { LO_BLOCK = 256 };
 LO_INLINE npy_intp lo_block_end(npy_intp from, npy_intp to)
 {
     return from + LO_BLOCK < to ? from + LO_BLOCK : to;
-}
-
-/* Threads ---------------------------------------------------------------- */
-
-/* Set by Python in a forked child. The OpenMP threads of the parent do not
- * exist there, and waiting for them would never end. */
-static const int *lo_forked = NULL;
-
-/* How many threads a sweep over so many elements is worth. */
-static inline int lo_threads(npy_intp elements)
-{
-#ifdef _OPENMP
-    if (elements < 32768 || lo_forked == NULL || *lo_forked)
-        return 1;
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
 }
 
 /* Results ----------------------------------------------------------------- */

@@ -29,6 +29,60 @@ static int lo_strides(PyArrayObject *array, const bool *broadcast, int ndim,
     return 0;
 }
 
+/* One thread's part in a sweep. */
+template <typename body>
+struct lo_sweeper {
+    enum { nin = body::inputs, nsum = body::sums, nout = body::outputs,
+           ndim = body::ndim };
+    PyArrayObject **inputs;
+    const npy_intp *shape, (*strides)[ndim], *sizes;
+    bool flat, unit;
+    npy_intp total, length;
+    char **stored;
+    const npy_intp *stored_sizes;
+    double *parts;
+    lo_units units;
+
+    lo_sweeper(npy_intp segments, int threads) : units(segments, threads) {}
+
+    void operator()()
+    {
+        npy_intp from, to;
+        while (units.take(&from, &to))
+            for (npy_intp segment = from; segment < to; segment++)
+                work(segment);
+    }
+
+    void work(npy_intp segment) const
+    {
+        const char *from[nin];
+        char *to[nout + 1];
+        npy_intp steps[nin];
+        const npy_intp first = segment * length;
+        const npy_intp n = total - first < length ? total - first : length;
+        for (int i = 0; i < nin; i++) {
+            from[i] = (const char *)PyArray_DATA(inputs[i]);
+            if (flat) {
+                steps[i] = body::kind()[i] == 'f' ? sizes[i] : 0;
+                from[i] += first * steps[i];
+            } else {
+                steps[i] = strides[i][ndim - 1];
+                npy_intp rest = segment;
+                for (int axis = ndim - 2; axis >= 0; axis--) {
+                    from[i] += (rest % shape[axis]) * strides[i][axis];
+                    rest /= shape[axis];
+                }
+            }
+        }
+        for (int o = 0; o < nout; o++)
+            to[o] = stored[o] + first * stored_sizes[o];
+        if (unit)
+            body::unit(from, steps, n, parts + segment * nsum, to);
+        else
+            body::run(from, steps, n, parts + segment * nsum, to);
+    }
+};
+
 template <typename body>
 static int lo_sweep(PyArrayObject **inputs, PyArrayObject **outputs)
 {
@@ -77,36 +131,21 @@ static int lo_sweep(PyArrayObject **inputs, PyArrayObject **outputs)
         return -1;
     }
     const int threads = lo_threads(total);
+    lo_sweeper<body> sweeper(segments, threads);
+    sweeper.inputs = inputs;
+    sweeper.shape = shape;
+    sweeper.strides = strides;
+    sweeper.sizes = sizes;
+    sweeper.flat = flat;
+    sweeper.unit = unit;
+    sweeper.total = total;
+    sweeper.length = length;
+    sweeper.stored = stored;
+    sweeper.stored_sizes = stored_sizes;
+    sweeper.parts = parts;
 
     NPY_BEGIN_ALLOW_THREADS
-    #pragma omp parallel for num_threads(threads) schedule(static)
-    for (npy_intp segment = 0; segment < segments; segment++) {
-        const char *from[nin];
-        char *to[nout + 1];
-        npy_intp steps[nin];
-        const npy_intp first = segment * length;
-        const npy_intp n = total - first < length ? total - first : length;
-        for (int i = 0; i < nin; i++) {
-            from[i] = (const char *)PyArray_DATA(inputs[i]);
-            if (flat) {
-                steps[i] = body::kind()[i] == 'f' ? sizes[i] : 0;
-                from[i] += first * steps[i];
-            } else {
-                steps[i] = strides[i][ndim - 1];
-                npy_intp rest = segment;
-                for (int axis = ndim - 2; axis >= 0; axis--) {
-                    from[i] += (rest % shape[axis]) * strides[i][axis];
-                    rest /= shape[axis];
-                }
-            }
-        }
-        for (int o = 0; o < nout; o++)
-            to[o] = stored[o] + first * stored_sizes[o];
-        if (unit)
-            body::unit(from, steps, n, parts + segment * nsum, to);
-        else
-            body::run(from, steps, n, parts + segment * nsum, to);
-    }
+    lo_share(sweeper, threads);
     NPY_END_ALLOW_THREADS
 
     for (int s = 0; s < nsum; s++) {
