@@ -9,9 +9,9 @@ run, in which the contenders take turns on the same data after their results
 were found to agree; its numbers are medians. Written to docs/benchmarks (the
 full table) or .bench (a part of it) as JSON, from which chart.py draws.
 
-All get the same number of threads: OMP_NUM_THREADS for what uses OpenMP, with
-Theano's flag openmp for its element-wise functions, torch.set_num_threads for
-PyTorch, and NPROC for the threads of XLA, together with its flag
+All get the same number of threads: OMP_NUM_THREADS, for plain Theano with its
+flag openmp for its element-wise functions, torch.set_num_threads for PyTorch,
+and NPROC for the threads of XLA, together with its flag
 xla_cpu_multi_thread_eigen.
 """
 
@@ -77,9 +77,11 @@ class Contender(object):
         How many threads it may use.
     cache : str
         Folder for what it compiles.
+    openmp : bool
+        Whether plain Theano has its flag openmp set.
     """
 
-    def __init__(self, name, python, threads, cache):
+    def __init__(self, name, python, threads, cache, openmp):
         self.name = name
         if not os.path.exists(python):
             raise SystemExit(
@@ -91,7 +93,7 @@ class Contender(object):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             universal_newlines=True,
-            env=dict(os.environ, **environment(name, threads, cache)),
+            env=dict(os.environ, **environment(name, threads, cache, openmp)),
         )
 
     def send(self, action, **arguments):
@@ -129,7 +131,7 @@ class Contender(object):
         self.process.stdout.close()
 
 
-def environment(name, threads, cache):
+def environment(name, threads, cache, openmp):
     """What keeps a contender's threads to their number, and where it caches.
 
     Parameters
@@ -137,6 +139,7 @@ def environment(name, threads, cache):
     name : str
     threads : int
     cache : str
+    openmp : bool
 
     Returns
     -------
@@ -146,7 +149,7 @@ def environment(name, threads, cache):
     several = threads > 1
     theano_flags = '%s,openmp=%s,base_compiledir=%s' % (
         os.environ.get('THEANO_FLAGS', ''),
-        several,
+        several and openmp and name == 'plain_theano',
         os.path.join(cache, 'theano-' + name),
     )
     return {
@@ -163,12 +166,12 @@ def environment(name, threads, cache):
 
 
 @contextlib.contextmanager
-def started(names, pythons, threads, cache):
+def started(names, pythons, threads, cache, openmp=True):
     """The contenders by name, as processes that end with the block."""
     with contextlib.ExitStack() as stack:
         contenders = OrderedDict()
         for name in names:
-            contender = Contender(name, pythons[name], threads, cache)
+            contender = Contender(name, pythons[name], threads, cache, openmp)
             stack.callback(contender.close)
             contenders[name] = contender
         yield contenders

@@ -48,9 +48,15 @@ def run(options):
     for name in options.networks:
         row = {'network': name, 'failed': {}}
         for kind in KINDS:
-            # Their own processes, which do not keep what is not needed.
+            # Their own processes, which do not keep what is not needed. Theano
+            # as it is by default: with its flag openmp a step takes longer, as
+            # threads of OpenMP and of the BLAS are in each other's way.
             with started(
-                options.contenders, python, options.threads, options.cache
+                options.contenders,
+                python,
+                options.threads,
+                options.cache,
+                openmp=False,
             ) as contenders:
                 timed = time_case(
                     contenders,

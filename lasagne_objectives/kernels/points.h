@@ -562,8 +562,9 @@ struct lo_points_worker {
             out_of_memory = true;
             return;
         }
+        int range = units.join();
         npy_intp from, to;
-        while (units.take(&from, &to))
+        while (units.take(&range, &from, &to))
             for (npy_intp unit = from; unit < to; unit++) {
                 char *at[LO_ARRAYS];
                 const npy_intp lane = unit % strips * width;
@@ -621,8 +622,9 @@ struct lo_visitor {
 
     void operator()()
     {
+        int range = units.join();
         npy_intp from, to;
-        while (units.take(&from, &to))
+        while (units.take(&range, &from, &to))
             for (npy_intp unit = from; unit < to; unit++) {
                 char *at[LO_ARRAYS];
                 const npy_intp lane = unit % strips * WIDTH;

@@ -47,8 +47,9 @@ struct lo_sweeper {
 
     void operator()()
     {
+        int range = units.join();
         npy_intp from, to;
-        while (units.take(&from, &to))
+        while (units.take(&range, &from, &to))
             for (npy_intp segment = from; segment < to; segment++)
                 work(segment);
     }

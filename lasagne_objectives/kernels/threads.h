@@ -24,22 +24,43 @@ typedef std::atomic<npy_intp> lo_counter;
 typedef npy_intp lo_counter;
 #endif
 
-/* Units of work, handed out in portions. */
+/* Units of work. Each thread has a range of neighbours, for memory is fastest
+ * where it is read on and on, and when that is done helps with the others'. */
 struct lo_units {
-    npy_intp count, portion;
-    lo_counter begun;
+    enum { RANGES = 64 };
+    npy_intp count, length, portion;
+    int ranges;
+    lo_counter joined, begun[RANGES];
 
-    lo_units(npy_intp count, int threads) : count(count), begun(0)
+    lo_units(npy_intp count, int threads) : count(count), joined(0)
     {
-        portion = count / (16 * threads) + 1;
+        ranges = threads < RANGES ? threads : RANGES;
+        length = (count + ranges - 1) / ranges;
+        portion = length / 16 + 1;
+        for (int range = 0; range < ranges; range++)
+            begun[range] = range * length;
     }
 
-    /* The next portion, if there is one. */
-    bool take(npy_intp *from, npy_intp *to)
+    /* The range that a thread begins with. */
+    int join()
     {
-        *from = (begun += portion) - portion;
-        *to = *from + portion < count ? *from + portion : count;
-        return *from < count;
+        return (int)((joined += 1) - 1) % ranges;
+    }
+
+    /* The next portion, of that range or of another, if there is one. */
+    bool take(int *range, npy_intp *from, npy_intp *to)
+    {
+        for (int tried = 0; tried < ranges; tried++) {
+            const npy_intp rest = count - *range * length;
+            const npy_intp end = *range * length
+                                 + (rest < length ? rest : length);
+            *from = (begun[*range] += portion) - portion;
+            *to = *from + portion < end ? *from + portion : end;
+            if (*from < end)
+                return true;
+            *range = (*range + 1) % ranges;
+        }
+        return false;
     }
 };
 
