@@ -44,7 +44,7 @@ class MergeSweeps(gof.Optimizer):
             lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
         _merge_elementwise(fgraph)
-        _leave_rows_in_place(fgraph)
+        _leave_rows_where_they_are(fgraph)
 
 
 optdb.register(
@@ -323,10 +323,10 @@ def _replace_by_sweep(fgraph, inputs, results, totals):
 # Rows of arrays whose axes were moved
 
 
-def _leave_rows_in_place(fgraph):
+def _leave_rows_where_they_are(fgraph):
     """Give kernels the array that a reshape would copy for them."""
     for node in fgraph.toposort():
-        if not isinstance(node.op, T.Reshape) or not _is_moved(node):
+        if not _makes_matrix(node) or not _is_moved(node.inputs[0]):
             continue
         matrix = node.outputs[0]
         if all(_can_do_without(matrix, *reader) for reader in matrix.clients):
@@ -334,18 +334,22 @@ def _leave_rows_in_place(fgraph):
                 _read_moved(fgraph, node, reader)
 
 
-def _is_moved(node):
-    """Whether what is made a matrix had its axes moved."""
-    array, matrix = node.inputs[0], node.outputs[0]
+def _makes_matrix(node):
+    """Whether a node reshapes an array of more axes to rows."""
+    return (
+        isinstance(node.op, T.Reshape)
+        and node.outputs[0].broadcastable == (False, False)
+        and node.inputs[0].ndim > 2
+        and node.inputs[1].dtype == 'int64'
+    )
+
+
+def _is_moved(array):
+    """Whether the axes of an array were moved."""
     if array.owner is None or not isinstance(array.owner.op, DimShuffle):
         return False
     order = [axis for axis in array.owner.op.new_order if axis != 'x']
-    return (
-        matrix.broadcastable == (False, False)
-        and array.ndim > 2
-        and order != sorted(order)
-        and node.inputs[1].dtype == 'int64'
-    )
+    return order != sorted(order)
 
 
 def _can_do_without(matrix, reader, position):
@@ -395,11 +399,9 @@ def _not_reshaped(operand, array):
     """
     node = operand.owner
     if (
-        operand.broadcastable == (False, False)
-        and node is not None
-        and isinstance(node.op, T.Reshape)
+        node is not None
+        and _makes_matrix(node)
         and node.inputs[0].ndim == array.ndim
-        and node.inputs[1].dtype == 'int64'
     ):
         return node.inputs
     return [operand]

@@ -8,10 +8,28 @@ given the array as it is, if the reshape keeps its last axis whole. Whether it
 does is seen when it is run.
 """
 
+import zlib
+
 from theano import gof
 import theano.tensor as T
 
 from lasagne_objectives.kernels.c_kernel import CKernel, read
+
+
+# Around the two calls of the kernel: of the matrix, and of the array.
+_FRAME = """
+{
+    PyArrayObject *operands[] = {%(operands)s};
+    PyArrayObject *shapes[] = {%(shapes)s};
+    PyArrayObject *results[%(results)d] = {NULL};
+    const int axis = lo_arrange_rows(%(count)d, operands, shapes);
+    const bool failed = %(missing)s
+        || (axis == 1 ? %(of_matrix)s : %(of_array)s) != 0
+        || %(returned)s;
+    %(forgotten)s
+    if (failed) { %(fail)s }
+}
+"""
 
 
 class MovedRows(CKernel):
@@ -80,8 +98,7 @@ class MovedRows(CKernel):
         return self.kernel.c_support_code() + read('moved_rows.h')
 
     def c_code_cache_version(self):
-        # The last is that of c_code, which is no part of the text.
-        return super().c_code_cache_version() + (1,)
+        return super().c_code_cache_version() + (zlib.crc32(_FRAME.encode()),)
 
     def c_code(self, node, name, inputs, outputs, sub):
         names = dict(zip(node.inputs, inputs))
@@ -94,19 +111,7 @@ class MovedRows(CKernel):
             )
             for axis in (1, node.inputs[0].ndim - 1)
         ]
-        return """
-        {
-            PyArrayObject *operands[] = {%(operands)s};
-            PyArrayObject *shapes[] = {%(shapes)s};
-            PyArrayObject *results[%(results)d] = {NULL};
-            const int axis = lo_arrange_rows(%(count)d, operands, shapes);
-            const bool failed = %(missing)s
-                || (axis == 1 ? %(of_matrix)s : %(of_array)s) != 0
-                || %(returned)s;
-            %(forgotten)s
-            if (failed) { %(fail)s }
-        }
-        """ % dict(
+        return _FRAME % dict(
             operands=', '.join(names[v] for v, _ in pairs),
             shapes=', '.join(
                 'NULL' if shape is None else names[shape] for _, shape in pairs

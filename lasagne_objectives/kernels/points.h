@@ -533,49 +533,76 @@ LO_INLINE void lo_largest_of_tile(npy_intp n, const real *z, real *m)
     }
 }
 
-/* One thread's part in working on data points. */
-template <typename kernel>
-struct lo_points_worker {
-    typedef typename kernel::real real;
-    const kernel &kernel_;
-    const lo_points &points_;
-    const bool by_rows;
-    const npy_intp width, strips;
+/* The data points in strips of some width, which threads share. */
+struct lo_strips {
+    const lo_points &points;
+    const npy_intp width, along;
     lo_units units;
-    bool out_of_memory;
 
-    lo_points_worker(const kernel &work, const lo_points &points,
-                     bool by_rows, npy_intp width, int threads)
-        : kernel_(work), points_(points), by_rows(by_rows), width(width),
-          strips((points.lanes + width - 1) / width),
-          units(points.runs * strips, threads), out_of_memory(false) {}
+    lo_strips(const lo_points &points, npy_intp width, int threads)
+        : points(points), width(width),
+          along((points.lanes + width - 1) / width),
+          units(points.runs * along, threads) {}
 
-    void operator()()
+    /* Have `visit(at, count)` called for those of one thread. */
+    template <typename visitor>
+    void each(const visitor &visit)
     {
-        /* Of its own, which the compiler knows that nobody else writes. */
-        const kernel work = kernel_;
-        const lo_points points = points_;
-        const npy_intp width = this->width, strips = this->strips;
-        real *scratch = (real *)malloc(3 * (points.classes + 1) * width
-                                       * sizeof(real));
-        if (scratch == NULL) {
-            out_of_memory = true;
-            return;
-        }
         int range = units.join();
         npy_intp from, to;
         while (units.take(&range, &from, &to))
             for (npy_intp unit = from; unit < to; unit++) {
                 char *at[LO_ARRAYS];
-                const npy_intp lane = unit % strips * width;
+                const npy_intp lane = unit % along * width;
                 const npy_intp rest = points.lanes - lane;
-                lo_locate(points, unit / strips, lane, at);
-                if (by_rows)
-                    lo_work_row(work, points, at, scratch);
-                else
-                    lo_work_tiles(work, points, at,
-                                  rest < width ? rest : width, scratch);
+                lo_locate(points, unit / along, lane, at);
+                visit(at, rest < width ? rest : width);
             }
+    }
+};
+
+/* What a kernel does with a strip, as a row or as tiles. */
+template <typename kernel>
+struct lo_work {
+    const kernel &work;
+    const lo_points &points;
+    bool by_rows;
+    typename kernel::real *scratch;
+
+    LO_METHOD void operator()(char *const *at, npy_intp count) const
+    {
+        if (by_rows)
+            lo_work_row(work, points, at, scratch);
+        else
+            lo_work_tiles(work, points, at, count, scratch);
+    }
+};
+
+/* One thread's part in working on data points. */
+template <typename kernel>
+struct lo_worker {
+    typedef typename kernel::real real;
+    const kernel &work;
+    const bool by_rows;
+    lo_strips strips;
+    bool out_of_memory;
+
+    lo_worker(const kernel &work, const lo_points &points, bool by_rows,
+              npy_intp width, int threads)
+        : work(work), by_rows(by_rows), strips(points, width, threads),
+          out_of_memory(false) {}
+
+    void operator()()
+    {
+        const lo_points &points = strips.points;
+        real *scratch = (real *)malloc(3 * (points.classes + 1)
+                                       * strips.width * sizeof(real));
+        if (scratch == NULL) {
+            out_of_memory = true;
+            return;
+        }
+        const lo_work<kernel> visit = {work, points, by_rows, scratch};
+        strips.each(visit);
         free(scratch);
     }
 };
@@ -593,7 +620,7 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
                                    * points.classes);
     const npy_intp width = by_rows ? 1
                                    : lo_strip(points, sizeof(real), threads);
-    lo_points_worker<kernel> worker(work, points, by_rows, width, threads);
+    lo_worker<kernel> worker(work, points, by_rows, width, threads);
 
     NPY_BEGIN_ALLOW_THREADS
     lo_share(worker, threads);
@@ -606,32 +633,32 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
     return 0;
 }
 
+/* What a kernel that finds the classes itself does with a strip. */
+template <typename kernel>
+struct lo_visit {
+    const kernel &work;
+    const lo_points &points;
+
+    LO_METHOD void operator()(char *const *at, npy_intp count) const
+    {
+        work.visit(points, at, (int)count);
+    }
+};
+
 /* One thread's part in visiting data points. */
 template <typename kernel>
 struct lo_visitor {
     enum { WIDTH = 256 };
     const kernel &work;
-    const lo_points &points;
-    const npy_intp strips;
-    lo_units units;
+    lo_strips strips;
 
     lo_visitor(const kernel &work, const lo_points &points, int threads)
-        : work(work), points(points),
-          strips((points.lanes + WIDTH - 1) / WIDTH),
-          units(points.runs * strips, threads) {}
+        : work(work), strips(points, WIDTH, threads) {}
 
     void operator()()
     {
-        int range = units.join();
-        npy_intp from, to;
-        while (units.take(&range, &from, &to))
-            for (npy_intp unit = from; unit < to; unit++) {
-                char *at[LO_ARRAYS];
-                const npy_intp lane = unit % strips * WIDTH;
-                const npy_intp rest = points.lanes - lane;
-                lo_locate(points, unit / strips, lane, at);
-                work.visit(points, at, (int)(rest < WIDTH ? rest : WIDTH));
-            }
+        const lo_visit<kernel> visit = {work, strips.points};
+        strips.each(visit);
     }
 };
 

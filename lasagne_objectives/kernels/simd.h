@@ -13,6 +13,7 @@
 #endif
 
 #define LO_INLINE static inline __attribute__((always_inline))
+#define LO_METHOD inline __attribute__((always_inline))
 
 /* exp(x) for x <= 0, to 1 ulp; 0 where the result would be below the smallest
  * normal number; NaN stays.

@@ -104,11 +104,9 @@ static void lo_await(const std::atomic<int> &number, bool some)
 
 static void lo_help(lo_pool *pool)
 {
-    std::unique_lock<std::mutex> lock(pool->mutex);
     for (;;) {
-        lock.unlock();
         lo_await(pool->wanted, true);
-        lock.lock();
+        std::unique_lock<std::mutex> lock(pool->mutex);
         while (pool->wanted == 0)
             pool->begins.wait(lock);
         pool->wanted--;
@@ -208,6 +206,7 @@ static int lo_threads(npy_intp elements)
     const int threads = omp_get_max_threads();
     return threads > 1 ? lo_at_least(threads) : 1;
 #else
-    return elements < 0 ? 0 : 1;
+    (void)elements;
+    return 1;
 #endif
 }
