@@ -36,8 +36,8 @@ test:
 # OpenCL on the CPU, which any machine has. The files that take longest first.
 gpu_tests = $(addprefix tests/test_, $(addsuffix .py, looked_through numerics \
     objectives)) $(wildcard tests/gpu/test_*.py) $(addprefix tests/test_, \
-    $(addsuffix .py, citizenship runtime_errors training chains kernels stable \
-    logits output_layers))
+    $(addsuffix .py, citizenship runtime_errors training chains kernels \
+    moved_rows stable logits output_layers))
 gpu_flags = device=opencl0:0,floatX=float32
 # Little is computed in the C around the kernels: compile it quickly.
 quickly = gcc.cxxflags=-O0 -march=x86-64

@@ -44,13 +44,6 @@ class KeepRows(rows.ClassKernel):
         else:
             LogSoftmax(self.axis).perform(node, inputs[:1], output_storage)
 
-    def is_of_rows(self, node):
-        return False
-
-    def by_rows(self, node):
-        # As if they were never whole: see SoftmaxCrossentropy.
-        return [log_softmax(node.inputs[0], self.axis)]
-
     def connection_pattern(self, node):
         return [[True], [False]]
 
@@ -100,12 +93,6 @@ class KeepRowsGradient(rows.ClassKernel):
             SoftmaxCrossentropyGradient(self.axis).perform(
                 node, [logits, gradient, minus], output_storage
             )
-
-    def is_of_rows(self, node):
-        return False
-
-    def by_rows(self, node):
-        return [self._torn(*node.inputs[:2])]
 
     def connection_pattern(self, node):
         return [[True], [True], [False]]

@@ -44,7 +44,7 @@ class MergeSweeps(gof.Optimizer):
             lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
         _merge_elementwise(fgraph)
-        _leave_rows_where_they_are(fgraph)
+        leave_rows_where_they_are(fgraph, ClassKernel, MovedRows)
 
 
 optdb.register(
@@ -323,15 +323,22 @@ def _replace_by_sweep(fgraph, inputs, results, totals):
 # Rows of arrays whose axes were moved
 
 
-def _leave_rows_where_they_are(fgraph):
-    """Give kernels the array that a reshape would copy for them."""
+def leave_rows_where_they_are(fgraph, kernels, moved_rows):
+    """Give kernels the array that a reshape would copy for them.
+
+    They are of the class `kernels`; `moved_rows` makes of one the Op that
+    takes the array.
+    """
     for node in fgraph.toposort():
         if not _makes_matrix(node) or not _is_moved(node.inputs[0]):
             continue
         matrix = node.outputs[0]
-        if all(_can_do_without(matrix, *reader) for reader in matrix.clients):
+        if all(
+            _can_do_without(matrix, reader, position, kernels)
+            for reader, position in matrix.clients
+        ):
             for reader, _ in list(matrix.clients):
-                _read_moved(fgraph, node, reader)
+                _read_moved(fgraph, node, reader, moved_rows)
 
 
 def _makes_matrix(node):
@@ -352,14 +359,14 @@ def _is_moved(array):
     return order != sorted(order)
 
 
-def _can_do_without(matrix, reader, position):
+def _can_do_without(matrix, reader, position, kernels):
     """Whether a reader of the matrix is a kernel that can read the array.
 
     What it makes of the classes must be reshaped again, as a gradient is.
     """
     return (
         reader != 'output'
-        and isinstance(reader.op, ClassKernel)
+        and isinstance(reader.op, kernels)
         and reader.op.axis == 1
         and reader.inputs.count(matrix) == 1
         and position == 0
@@ -372,7 +379,7 @@ def _can_do_without(matrix, reader, position):
     )
 
 
-def _read_moved(fgraph, node, reader):
+def _read_moved(fgraph, node, reader, moved_rows):
     """Replace a kernel of the matrix by the same of the array.
 
     A reshape to the shape that the array has costs nothing.
@@ -380,7 +387,7 @@ def _read_moved(fgraph, node, reader):
     inputs = list(node.inputs)
     for operand in reader.inputs[1:]:
         inputs += _not_reshaped(operand, node.inputs[0])
-    results = MovedRows(reader.op)(*inputs, **dict(return_list=True))
+    results = moved_rows(reader.op)(*inputs, **dict(return_list=True))
     replaced = []
     for old, new in zip(reader.outputs, results):
         if old.ndim == 1:

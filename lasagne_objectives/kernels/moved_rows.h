@@ -1,19 +1,42 @@
 /* Rows of an array whose axes have been moved: reshaped to a matrix it would
- * be copied. */
+ * be copied. An array is NumPy's or, on a GPU, another: see reshape.h. */
+
+template <typename Array>
+static npy_intp lo_size(Array *array)
+{
+    npy_intp size = 1;
+    for (int axis = 0; axis < lo_ndim(array); axis++)
+        size *= lo_length(array, axis);
+    return size;
+}
+
+template <typename Array>
+static bool lo_has_shape(Array *array, int ndim, const npy_intp *shape)
+{
+    bool has = lo_ndim(array) == ndim;
+    for (int axis = 0; axis < ndim && has; axis++)
+        has = lo_length(array, axis) == shape[axis];
+    return has;
+}
 
 /* An array in another shape: itself, a view, or if need be a copy. */
-static PyArrayObject *lo_reshaped(PyArrayObject *array, int ndim,
-                                  const npy_intp *shape)
+template <typename Array>
+static Array *lo_reshaped(Array *array, int ndim, const npy_intp *shape)
 {
-    if (PyArray_NDIM(array) == ndim &&
-        PyArray_CompareLists(PyArray_DIMS(array), shape, ndim)) {
+    if (lo_has_shape(array, ndim, shape)) {
         Py_INCREF(array);
         return array;
     }
     npy_intp lengths[LO_AXES];  /* NumPy writes into them. */
     memcpy(lengths, shape, ndim * sizeof *shape);
-    PyArray_Dims dims = {lengths, ndim};
-    return (PyArrayObject *)PyArray_Newshape(array, &dims, NPY_CORDER);
+    return lo_in_shape(array, ndim, lengths);
+}
+
+template <typename Array>
+static void lo_read_lengths(Array *array, npy_intp *lengths)
+{
+    for (int axis = 0; axis < lo_ndim(array); axis++)
+        lengths[axis] = lo_length(array, axis);
 }
 
 /* The shape of the matrix that an array is to become. */
@@ -25,30 +48,29 @@ static void lo_read_shape(PyArrayObject *shape, npy_intp *matrix)
 
 /* Whether the rows of an array, the first of the operands, are those of the
  * matrix that it is to become, and the others fit them. */
-static bool lo_are_rows(int n, PyArrayObject **operands,
-                        PyArrayObject **shapes)
+template <typename Array>
+static bool lo_are_rows(int n, Array **operands, PyArrayObject **shapes,
+                        int all, const npy_intp *own)
 {
-    PyArrayObject *array = operands[0];
-    const int all = PyArray_NDIM(array);
-    const npy_intp *own = PyArray_DIMS(array);
     const npy_intp classes = own[all - 1];
-    if (PyArray_SIZE(array) == 0)
+    const npy_intp size = lo_size(operands[0]);
+    if (size == 0)
         return false;
-    const npy_intp points = PyArray_SIZE(array) / classes;
+    const npy_intp points = size / classes;
     bool fit = true;
     for (int i = 0; i < n; i++) {
-        const int ndim = PyArray_NDIM(operands[i]);
-        const npy_intp *its = PyArray_DIMS(operands[i]);
+        Array *operand = operands[i];
         if (shapes[i] != NULL) {
             npy_intp matrix[2];
             lo_read_shape(shapes[i], matrix);
             const bool known = matrix[0] == points || matrix[1] == classes;
-            fit = fit && known && PyArray_CompareLists(its, own, all)
+            fit = fit && known && lo_has_shape(operand, all, own)
                 && (matrix[0] == points || matrix[0] == -1)
                 && (matrix[1] == classes || matrix[1] == -1);
         } else
-            fit = fit && (ndim < 1 || its[0] == points)
-                      && (ndim < 2 || its[1] == classes);
+            fit = fit
+                && (lo_ndim(operand) < 1 || lo_length(operand, 0) == points)
+                && (lo_ndim(operand) < 2 || lo_length(operand, 1) == classes);
     }
     return fit;
 }
@@ -57,18 +79,18 @@ static bool lo_are_rows(int n, PyArrayObject **operands,
  * array if its rows are those that are asked for, else that of the matrix. Of
  * operands that are to become a matrix there is its shape, else NULL. Returns
  * the class axis. The operands become new references, NULL after an error. */
-static int lo_arrange_rows(int n, PyArrayObject **operands,
-                           PyArrayObject **shapes)
+template <typename Array>
+static int lo_arrange_rows(int n, Array **operands, PyArrayObject **shapes)
 {
-    PyArrayObject *array = operands[0];
-    const int last = PyArray_NDIM(array) - 1;
-    const bool own = lo_are_rows(n, operands, shapes);
+    const int last = lo_ndim(operands[0]) - 1;
+    npy_intp lengths[LO_AXES];
+    lo_read_lengths(operands[0], lengths);
+    const bool own = lo_are_rows(n, operands, shapes, last + 1, lengths);
     for (int i = 0; i < n; i++) {
-        const int ndim = PyArray_NDIM(operands[i]);
+        const int ndim = lo_ndim(operands[i]);
         npy_intp matrix[2];
         if (own && shapes[i] == NULL && ndim > 0)
-            operands[i] = lo_reshaped(operands[i], last + ndim - 1,
-                                      PyArray_DIMS(array));
+            operands[i] = lo_reshaped(operands[i], last + ndim - 1, lengths);
         else if (!own && shapes[i] != NULL) {
             lo_read_shape(shapes[i], matrix);
             operands[i] = lo_reshaped(operands[i], 2, matrix);
@@ -80,12 +102,14 @@ static int lo_arrange_rows(int n, PyArrayObject **operands,
 
 /* Put a result into its place: a number for each row, or in the shape of the
  * array. */
-static int lo_return_rows(PyArrayObject *result, int ndim,
-                          PyArrayObject *array, PyArrayObject **place)
+template <typename Array>
+static int lo_return_rows(Array *result, int ndim, Array *array,
+                          Array **place)
 {
-    const npy_intp points = PyArray_SIZE(result);
+    npy_intp lengths[LO_AXES];
+    lo_read_lengths(array, lengths);
+    const npy_intp points = lo_size(result);
     Py_XDECREF(*place);
-    *place = ndim == 1 ? lo_reshaped(result, 1, &points)
-                       : lo_reshaped(result, ndim, PyArray_DIMS(array));
+    *place = lo_reshaped(result, ndim, ndim == 1 ? &points : lengths);
     return *place == NULL ? -1 : 0;
 }

@@ -11,7 +11,6 @@ does is seen when it is run.
 import zlib
 
 from theano import gof
-import theano.tensor as T
 
 from lasagne_objectives.kernels.c_kernel import CKernel, read
 
@@ -32,7 +31,7 @@ _FRAME = """
 """
 
 
-class MovedRows(CKernel):
+class OfMovedRows(gof.Op):
     """A kernel of ``array.reshape(shape)``, a matrix of rows.
 
     Inputs are the array, the shape, and the further operands of the kernel.
@@ -63,7 +62,7 @@ class MovedRows(CKernel):
         }
 
     def __str__(self):
-        return 'MovedRows{%s}' % self.kernel
+        return '%s{%s}' % (type(self).__name__, self.kernel)
 
     def make_node(self, *inputs):
         outputs = [
@@ -76,10 +75,44 @@ class MovedRows(CKernel):
         """The node that one with such inputs stands for."""
         return self.kernel.make_node(
             *[
-                v.type() if shape is None else T.matrix(dtype=v.dtype)
+                v.type() if shape is None else _matrix_like(v)
                 for v, shape in operands_of(inputs)
             ]
         )
+
+    @staticmethod
+    def around(node, pairs, given, made, outputs):
+        """What the C code around a kernel is filled in with.
+
+        `pairs` are the names of operands and of shapes, `given` and `made`
+        the arrays in C that the kernel has in place of them and of outputs.
+        """
+        array = pairs[0][0]
+        return dict(
+            operands=', '.join(operand for operand, _ in pairs),
+            shapes=', '.join(shape or 'NULL' for _, shape in pairs),
+            results=len(made),
+            count=len(pairs),
+            missing=' || '.join('%s == NULL' % one for one in given),
+            returned=' || '.join(
+                'lo_return_rows(%s, %d, %s, &%s)'
+                % (result, variable.ndim, array, output)
+                for result, variable, output in zip(
+                    made, node.outputs, outputs
+                )
+            ),
+            forgotten=' '.join(
+                'Py_XDECREF(%s);' % one for one in given + made
+            ),
+        )
+
+
+def _matrix_like(variable):
+    return variable.type.clone(broadcastable=(False, False))()
+
+
+class MovedRows(OfMovedRows, CKernel):
+    """The same on the CPU."""
 
     def perform(self, node, inputs, output_storage):
         self.kernel.perform(
@@ -95,14 +128,17 @@ class MovedRows(CKernel):
                 storage[0] = storage[0].reshape(inputs[0].shape)
 
     def c_support_code(self):
-        return self.kernel.c_support_code() + read('moved_rows.h')
+        return (
+            self.kernel.c_support_code()
+            + read('reshape.h')
+            + read('moved_rows.h')
+        )
 
     def c_code_cache_version(self):
         return super().c_code_cache_version() + (zlib.crc32(_FRAME.encode()),)
 
     def c_code(self, node, name, inputs, outputs, sub):
-        names = dict(zip(node.inputs, inputs))
-        pairs = operands_of(node.inputs)
+        pairs = operands_of(inputs, node.inputs)
         given = ['operands[%d]' % i for i in range(len(pairs))]
         results = ['results[%d]' % i for i in range(len(outputs))]
         calls = [
@@ -112,42 +148,29 @@ class MovedRows(CKernel):
             for axis in (1, node.inputs[0].ndim - 1)
         ]
         return _FRAME % dict(
-            operands=', '.join(names[v] for v, _ in pairs),
-            shapes=', '.join(
-                'NULL' if shape is None else names[shape] for _, shape in pairs
-            ),
-            results=len(outputs),
-            count=len(pairs),
-            missing=' || '.join('%s == NULL' % one for one in given),
+            self.around(node, pairs, given, results, outputs),
             of_matrix='(%s)' % calls[0],
             of_array='(%s)' % calls[1],
-            returned=' || '.join(
-                'lo_return_rows(%s, %d, %s, &%s)'
-                % (result, variable.ndim, inputs[0], output)
-                for result, variable, output in zip(
-                    results, node.outputs, outputs
-                )
-            ),
-            forgotten=' '.join(
-                'Py_XDECREF(%s);' % one for one in given + results
-            ),
             fail=sub['fail'],
         )
 
 
-def operands_of(inputs):
-    """The operands of the kernel, from the inputs of :class:`MovedRows`.
+def operands_of(inputs, variables=None):
+    """The operands of the kernel, from the inputs of :class:`OfMovedRows`.
 
     Parameters
     ----------
-    inputs : list of variables, or of arrays
+    inputs : list of variables, or of arrays, or of names of these
+    variables : list of variables
+        What have such names; else the inputs themselves.
 
     Returns
     -------
     list of pairs
         Each operand and the shape that it is to have as a matrix, or None.
     """
-    pairs, remaining = [], iter(inputs)
-    for operand in remaining:
-        pairs.append((operand, next(remaining) if operand.ndim > 2 else None))
+    pairs, remaining = [], iter(zip(inputs, variables or inputs))
+    for operand, variable in remaining:
+        shape = next(remaining)[0] if variable.ndim > 2 else None
+        pairs.append((operand, shape))
     return pairs

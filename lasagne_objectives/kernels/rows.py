@@ -2,16 +2,15 @@
 
 A kernel of classes reads a tensor one axis of which, at any place, is that of
 the classes; the others are those of the data points. Operands have the layout
-of that tensor, or lack its class axis. In NumPy, and on the GPU, a kernel
-works on a matrix: a row for each data point.
+of that tensor, or lack its class axis. In NumPy a kernel works on a matrix: a
+row for each data point.
 """
 
 import numpy as np
-from theano import gof
 import theano.tensor as T
 
 from lasagne_objectives.kernels.c_kernel import CKernel
-from lasagne_objectives.kernels.match_shapes import check_fit, match_shapes
+from lasagne_objectives.kernels.match_shapes import check_fit
 
 
 # ---------------------------------------------------------------------------
@@ -42,19 +41,6 @@ def rows_of(tensor, axis):
     return tensor.dimshuffle(others + (axis,)).reshape(
         (points, tensor.shape[axis]), ndim=2
     )
-
-
-def points_of(values, tensor, axis):
-    """Put one value per row back to where ``rows_of(tensor, axis)`` took it.
-
-    The result has the shape of the tensor without the axis.
-    """
-    if tensor.ndim == 1:
-        return values[0]
-    if tensor.ndim > 2:
-        shape = without([tensor.shape[i] for i in range(tensor.ndim)], axis)
-        values = values.reshape(shape, ndim=tensor.ndim - 1)
-    return same_pattern(values, without(tensor.broadcastable, axis))
 
 
 def along_axis(kernel, tensor, axis):
@@ -210,62 +196,6 @@ class ClassKernel(CKernel):
         """What the C function is a template of."""
         return [variable.dtype for variable in node.inputs[:2]]
 
-    # For the GPU, whose kernels are of rows
-
-    def is_of_rows(self, node):
-        """Whether the data points are rows already."""
-        return self.axis == 1 and node.inputs[0].ndim == 2
-
-    def by_rows(self, node):
-        """The results of a node by the same kernel of the rows of a matrix."""
-        values = node.inputs[0]
-        operands = [rows_of(values, self.axis)] + [
-            self._rows_of(operand, values) for operand in node.inputs[1:]
-        ]
-        results = self.at_axis(1)(*operands, **dict(return_list=True))
-        return [
-            points_of(result, values, self.axis)
-            if result.ndim == 1
-            else from_rows(result, values, self.axis)
-            for result in results
-        ]
-
     def at_axis(self, axis):
         """The same kernel for another class axis."""
         return type(self)(**dict(self._props_dict(), axis=axis))
-
-    def _rows_of(self, operand, values):
-        # Equal numbers of elements are not enough: (3, 4) is not (4, 3).
-        operand = match_shapes(operand, values, self.axis)
-        if operand.ndim == values.ndim:
-            return rows_of(operand, self.axis)
-        return operand.flatten()
-
-
-class LowerToRows(gof.Optimizer):
-    """Replace kernels along any class axis by those of rows.
-
-    The kernels on the GPU are of rows: it comes before the move there.
-    """
-
-    def add_requirements(self, fgraph):
-        fgraph.attach_feature(gof.toolbox.ReplaceValidate())
-
-    def apply(self, fgraph):
-        nodes = self._elsewhere(fgraph)
-        while nodes:
-            for node in nodes:
-                fgraph.replace_all_validate(
-                    list(zip(node.outputs, node.op.by_rows(node))),
-                    reason='lasagne_objectives',
-                )
-            # A kernel may be lowered to others.
-            nodes = self._elsewhere(fgraph)
-
-    def _elsewhere(self, fgraph):
-        return [
-            node
-            for node in fgraph.toposort()
-            if isinstance(node.op, ClassKernel)
-            and not node.op.is_of_rows(node)
-        ]

@@ -7,8 +7,8 @@ from theano.gradient import DisconnectedType
 
 from lasagne_objectives.kernels import rows
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
-from lasagne_objectives.kernels.elementwise import product, product_numpy
-from lasagne_objectives.kernels.pick_class import pick_class, place_classes
+from lasagne_objectives.kernels.elementwise import product_numpy
+from lasagne_objectives.kernels.pick_class import place_classes
 
 
 def _log_probabilities(logits):
@@ -107,16 +107,6 @@ class _Kernel(rows.ClassKernel):
             results.append(-g * dense)
         self._store(results, node, inputs, output_storage)
 
-    def is_of_rows(self, node):
-        # A GPU's kernels know no rows that are not whole.
-        return super().is_of_rows(node) and not node.inputs[self.operands :]
-
-    def by_rows(self, node):
-        operands = node.inputs[: self.operands]
-        if len(operands) == len(node.inputs):
-            return super().by_rows(node)
-        return self._by_rows_torn(*operands)
-
     def _by_targets(self, node):
         """Whether there is a gradient with respect to the targets."""
         return [node.inputs[1].dtype in T.float_dtypes]
@@ -166,12 +156,6 @@ class SoftmaxCrossentropy(_Kernel):
 
     def of_rows(self, node, logits, targets):
         return [_loss_of_rows(logits, targets)]
-
-    def _by_rows_torn(self, log_p, targets):
-        if targets.ndim < log_p.ndim:
-            return [-pick_class(log_p, targets, self.axis)]
-        targets = rows.match_shapes(targets, log_p, self.axis)
-        return [-product(targets, log_p).sum(axis=self.axis)]
 
     def connection_pattern(self, node):
         return [[True], self._by_targets(node)] + self._beside(node)
@@ -266,13 +250,6 @@ class SoftmaxCrossentropyGradient(GradientKernel):
     def of_rows(self, node, logits, targets, gradient):
         return [_gradient_of_rows(logits, targets, gradient)]
 
-    def _by_rows_torn(self, log_p, targets, gradient):
-        if targets.ndim < log_p.ndim:
-            pair = targets, -gradient
-            return [place_classes(log_p, pair, axis=self.axis, strict=True)]
-        targets = rows.match_shapes(targets, log_p, self.axis)
-        return [-rows.with_classes(gradient, self.axis) * targets]
-
     def _formula(self, logits, targets, gradient, whole=None):
         """The same in Theano's own Ops, to be differentiated again."""
         probabilities = rows.along_axis(T.nnet.softmax, logits, self.axis)
@@ -325,13 +302,6 @@ class SoftmaxCrossentropyWithGradient(GradientKernel):
             _loss_of_rows(logits, targets),
             _gradient_of_rows(logits, targets, gradient),
         ]
-
-    def _by_rows_torn(self, log_p, targets, gradient):
-        value = SoftmaxCrossentropy(self.axis)
-        slope = SoftmaxCrossentropyGradient(self.axis)
-        return value._by_rows_torn(log_p, targets) + slope._by_rows_torn(
-            log_p, targets, gradient
-        )
 
 
 class LogSoftmax(rows.ClassKernel):

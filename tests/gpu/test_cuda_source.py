@@ -103,8 +103,10 @@ def nodes_of_indices(dtype, index):
 
 
 def other_nodes(dtype):
-    z = matrix(dtype)
+    z, whole = matrix(dtype), theano.shared(True)
     return [node for targets in FLOATS for node in softmax_nodes(dtype, matrix(targets))] + [
+        ops.GpuKeepRows().make_node(z, whole),
+        ops.GpuKeepRowsGradient().make_node(z, z, whole),
         ops.GpuTopClass().make_node(z),
         ops.GpuLogSoftmax().make_node(z),
         ops.GpuSoftmaxLogOdds().make_node(z),
@@ -120,7 +122,7 @@ def assert_compile(nvrtc, nodes, architecture):
 def test_no_kernel_is_forgotten():
     made = {type(node.op) for node in nodes_of_indices('float32', 'int32') + other_nodes('float32')}
     classes = [op for op in vars(ops).values() if isinstance(op, type)]
-    everything = {op for op in classes if issubclass(op, ops.RowKernel) and op.__name__.startswith('Gpu')}
+    everything = {op for op in classes if issubclass(op, ops.GpuClassKernel) and op.kernel and op.__name__.startswith('Gpu')}
     assert made == everything
 
 

@@ -1,11 +1,11 @@
-"""Ops that run a CLUDA kernel over the rows of a matrix on the GPU."""
+"""Ops that run a CLUDA kernel over the data points of a tensor on the GPU."""
 
 import hashlib
 import os
 
 import pygpu
 from pygpu import gpuarray
-from theano.gof import Op
+from theano.gof import Apply, Op
 from theano.gpuarray.basic_ops import (
     GpuKernelBase,
     Kernel,
@@ -15,6 +15,9 @@ from theano.gpuarray.basic_ops import (
 )
 from theano.gpuarray.fp16_help import load_w, work_dtype, write_w
 from theano.gpuarray.type import GpuArrayType
+import theano.tensor as T
+
+from lasagne_objectives.kernels.rows import ClassKernel, without
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -22,33 +25,92 @@ _FOLDER = os.path.dirname(os.path.abspath(__file__))
 BLOCK = 256
 
 
-def _read(name):
+def read(name):
+    """The text of a file beside this module."""
     with open(os.path.join(_FOLDER, name)) as file:
         return file.read()
 
 
-class RowKernel(GpuKernelBase, Op):
+# Around the call of a kernel. Its operands are the arrays of points.h.
+_FRAME = """
+{
+    PyGpuArrayObject *arrays[%(all)d] = {%(inputs)s};
+    PyGpuArrayObject **places[] = {%(places)s};
+    const int typecodes[] = {%(typecodes)s};
+    const bool of_classes[] = {%(of_classes)s};
+    const lo_operands operands = {%(count)d, %(results)d, arrays, places,
+                                  typecodes, of_classes};
+    lo_layout layout;
+    bool failed = lo_lay_out(&layout, %(axis)s, %(block)d, &operands) != 0;
+    if (!failed && layout.blocks > 0) {
+        size_t block = %(block)d;
+        const int error = call_%(name)s(
+            1, &layout.blocks, &block, 0, layout.points, layout.inside,
+            layout.classes, layout.lanes, layout.apart, %(whole)s,
+            %(arguments)s);
+        failed = error != GA_NO_ERROR;
+        if (failed)
+            PyErr_Format(PyExc_RuntimeError, "%(kernel)s: %%s",
+                         GpuKernel_error(&kernel_%(name)s, error));
+    }
+    lo_forget(&operands);
+    if (failed) { %(fail)s }
+}
+"""
+
+
+class GpuClassKernel(GpuKernelBase, Op):
     """An Op that calls the kernel in the CLUDA file of its name.
 
-    Subclasses give `kernel` and a `make_node` of matrices, all of one shape,
-    and of vectors with one number for each of their rows; the first input is
-    a matrix. The kernel takes the inputs and then the outputs.
+    As on the CPU (rows.py): the first input has a class axis, the others have
+    its layout or lack that axis. Subclasses give `kernel`, which takes the
+    inputs and then the outputs, and ``results(values)``, variables for these.
+
+    Parameters
+    ----------
+    axis : int
+        The class axis of the first input.
     """
 
-    # Equal if of the same class. Not empty: Theano 1.0.5 takes empty
-    # __props__ for a missing version, and would compile in every process.
-    __props__ = ('kernel',)
+    __props__ = ('axis',)
+    view_map = {}
     _f16_ok = True
-
-    #: The class axis of the matrix, as the kernels of the CPU call it.
-    axis = 1
 
     #: Name of the kernel, and of the file beside this module.
     kernel = None
 
+    #: Inputs on the GPU, where there may be one more on the host: whether rows
+    #: are whole. None if that may not be.
+    operands = None
+
+    def __init__(self, axis=1):
+        self.axis = axis
+
+    def make_node(self, *inputs):
+        operands = on_gpu(*inputs[: self.operands])
+        flags = [T.as_tensor_variable(v) for v in inputs[len(operands) :]]
+        return Apply(self, operands + flags, self.results(operands[0]))
+
+    def new_points(self, values, dtype=None):
+        """A variable with one number for each data point of `values`.
+
+        Of the type that these are computed in, unless another is given.
+        """
+        return GpuArrayType(
+            dtype or work_dtype(values.dtype),
+            without(values.broadcastable, self.axis),
+            context_name=values.type.context_name,
+        )()
+
+    infer_shape = ClassKernel.infer_shape
+
     def defines(self, node):
         """What the kernel's text is compiled with: a dictionary of macros."""
         return {}
+
+    def whole(self, flags):
+        """Whether rows are whole, in C, from the inputs on the host."""
+        return 1
 
     def kernel_source(self, node):
         """The whole text of the kernel, the same for CUDA and OpenCL."""
@@ -66,19 +128,20 @@ class RowKernel(GpuKernelBase, Op):
             '#define %s %s' % define for define in sorted(defines.items())
         ]
         text = '\n'.join(
-            lines + [_read('rows.cluda'), _read(self.kernel + '.cluda')]
+            lines + [read('points.cluda'), read(self.kernel + '.cluda')]
         )
         # Theano puts the text into a C string without regard to backslashes.
         return text.replace('\\\n', ' ')
 
+    def _arrays(self, node):
+        return node.inputs[: self.operands] + node.outputs
+
     def gpu_kernels(self, node, name):
-        parameters = [gpuarray.SSIZE, gpuarray.SSIZE, 'uint32']
-        for variable in node.inputs + node.outputs:
+        parameters = [gpuarray.SSIZE] * 3 + ['uint32'] * 3
+        for variable in self._arrays(node):
             parameters += [gpuarray.GpuArray, gpuarray.SIZE]
-            parameters += [gpuarray.SSIZE] * variable.ndim
-        flags = Kernel.get_flags(
-            *[v.dtype for v in node.inputs + node.outputs]
-        )
+            parameters += [gpuarray.SSIZE] * len(_steps(variable, node))
+        flags = Kernel.get_flags(*[v.dtype for v in self._arrays(node)])
         return [
             Kernel(
                 self.kernel_source(node),
@@ -92,6 +155,7 @@ class RowKernel(GpuKernelBase, Op):
 
     def c_headers(self):
         return super().c_headers() + [
+            '<stdlib.h>',
             '<numpy_compat.h>',
             '<gpuarray/types.h>',
             '<gpuarray_helper.h>',
@@ -103,59 +167,46 @@ class RowKernel(GpuKernelBase, Op):
             gpuarray_helper_inc_dir(),
         ]
 
+    def c_support_code(self):
+        return read('points.h')
+
     def c_code(self, node, name, inputs, outputs, sub):
-        arrays = list(zip(node.inputs + node.outputs, inputs + outputs))
-        return """
-        {
-            const size_t shape[2] = {PyGpuArray_DIM(%(first)s, 0),
-                                     PyGpuArray_DIM(%(first)s, 1)};
-            %(checks)s
-            %(allocations)s
-            /* Each thread has about four classes to look at. */
-            npy_uint32 lanes = 1;
-            while (lanes < %(block)d && 4 * lanes < shape[1])
-                lanes *= 2;
-            const size_t teams = %(block)d / lanes;
-            size_t block = %(block)d;
-            size_t blocks = (shape[0] + teams - 1) / teams;
-            if (blocks > 32768)
-                blocks = 32768;
-            if (blocks > 0) {
-                const int error = call_%(name)s(
-                    1, &blocks, &block, 0, shape[0], shape[1], lanes,
-                    %(arguments)s);
-                if (error != GA_NO_ERROR) {
-                    PyErr_Format(PyExc_RuntimeError, "%(kernel)s: %%s",
-                                 GpuKernel_error(&kernel_%(name)s, error));
-                    %(fail)s
-                }
-            }
-        }
-        """ % dict(
-            first=inputs[0],
+        return self.call(node, name, inputs, outputs, self.axis, sub['fail'])
+
+    def call(self, node, name, inputs, outputs, axis, fail):
+        """C code for a node of arrays with a class axis, in C as well."""
+        operands = inputs[: self.operands]
+        # Not the names of the arrays: those that it looks at may be copies.
+        arguments = [
+            _argument(variable, node, 'arrays[%d]' % i)
+            for i, variable in enumerate(self._arrays(node))
+        ]
+        return _FRAME % dict(
+            all=len(operands) + len(outputs),
+            inputs=', '.join(operands),
+            places=', '.join('&' + output for output in outputs),
+            typecodes=', '.join(
+                str(gpuarray.dtype_to_typecode(v.dtype)) for v in node.outputs
+            ),
+            of_classes=', '.join(
+                'true' if has_classes(v, node) else 'false'
+                for v in node.outputs
+            ),
+            count=len(operands),
+            results=len(outputs),
+            axis=axis,
             block=BLOCK,
             name=name,
+            whole=self.whole(inputs[len(operands) :]),
+            arguments=', '.join(arguments),
             kernel=self.kernel,
-            fail=sub['fail'],
-            checks='\n'.join(
-                _check(variable, array, sub)
-                for variable, array in zip(node.inputs[1:], inputs[1:])
-            ),
-            allocations='\n'.join(
-                _allocation(variable, array, sub)
-                for variable, array in zip(node.outputs, outputs)
-            ),
-            arguments=',\n'.join(_arguments(*pair) for pair in arrays),
+            fail=fail,
         )
 
     def c_code_cache_version(self):
         # As for the kernels in C: made of the text, so that an edit counts.
-        text = ''.join(
-            map(
-                _read,
-                ['rows.cluda', self.kernel + '.cluda', 'cluda.py', 'ops.py'],
-            )
-        )
+        files = ['points.h', 'points.cluda', self.kernel + '.cluda']
+        text = ''.join(map(read, files + ['cluda.py', 'ops.py']))
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)
 
 
@@ -164,60 +215,20 @@ def ctype(dtype):
     return gpuarray.dtype_to_ctype(dtype)
 
 
-def _check(variable, array, sub):
-    """C code that refuses an input whose shape is not that of the first."""
-    values = dict(array=array, fail=sub['fail'])
-    if variable.ndim == 1:
-        return (
-            """
-            if (PyGpuArray_DIM(%(array)s, 0) != shape[0]) {
-                PyErr_Format(PyExc_ValueError, "got %%llu targets or "
-                             "gradients for %%llu data points",
-                             (unsigned long long)PyGpuArray_DIM(%(array)s, 0),
-                             (unsigned long long)shape[0]);
-                %(fail)s
-            }
-        """
-            % values
-        )
-    return (
-        """
-            if (PyGpuArray_DIM(%(array)s, 0) != shape[0] ||
-                PyGpuArray_DIM(%(array)s, 1) != shape[1]) {
-                PyErr_Format(PyExc_ValueError, "targets of shape (%%llu, "
-                             "%%llu) do not fit predictions of shape (%%llu, "
-                             "%%llu): they must be equal",
-                             (unsigned long long)PyGpuArray_DIM(%(array)s, 0),
-                             (unsigned long long)PyGpuArray_DIM(%(array)s, 1),
-                             (unsigned long long)shape[0],
-                             (unsigned long long)shape[1]);
-                %(fail)s
-            }
-    """
-        % values
-    )
+def has_classes(variable, node):
+    """Whether an array of a node has classes, as its first input has."""
+    return variable.ndim == node.inputs[0].ndim
 
 
-def _allocation(variable, array, sub):
-    return """
-            if (theano_prep_output(&%s, %d, shape, %d, GA_C_ORDER, %s)) {
-                %s
-            }
-    """ % (
-        array,
-        variable.ndim,
-        gpuarray.dtype_to_typecode(variable.dtype),
-        sub['params'],
-        sub['fail'],
-    )
+def _steps(variable, node):
+    """The functions of points.h that give the steps of an array."""
+    return ['outer', 'inner'] + ['across'] * has_classes(variable, node)
 
 
-def _arguments(variable, array):
-    """Data, offset and steps, as the macros in rows.cluda declare them."""
+def _argument(variable, node, array):
+    """Data, offset and steps, as the macros in points.cluda declare them."""
     steps = [
-        '(ssize_t)(PyGpuArray_STRIDE(%s, %d) / '
-        '(ssize_t)GpuArray_ITEMSIZE(&%s->ga))' % (array, axis, array)
-        for axis in range(variable.ndim)
+        'lo_%s(&layout, %s)' % (step, array) for step in _steps(variable, node)
     ]
     return ', '.join(['%s->ga.data' % array, '%s->ga.offset' % array] + steps)
 
@@ -226,17 +237,3 @@ def on_gpu(*variables):
     """The same variables on the GPU, of the context that one of them has."""
     context = infer_context_name(*variables)
     return [as_gpuarray_variable(variable, context) for variable in variables]
-
-
-def new_vector(matrix, dtype):
-    """A variable with one number for each row of `matrix`."""
-    return GpuArrayType(
-        dtype, matrix.broadcastable[:1], context_name=matrix.type.context_name
-    )()
-
-
-def new_matrix(matrix, dtype):
-    """A variable of the shape of `matrix`."""
-    return GpuArrayType(
-        dtype, matrix.broadcastable, context_name=matrix.type.context_name
-    )()

@@ -1,134 +1,105 @@
-"""The kernels of rows on the GPU: one Op for each of the CPU's.
+"""The kernels of classes on the GPU: one Op for each of the CPU's.
 
-They compute what the Ops that they replace compute, see there; matrices may
-be float16 besides, which is computed in float32. What is an error on the CPU
+They compute what the Ops that they replace compute, see there; values may be
+float16 besides, which is computed in float32. What is an error on the CPU
 cannot be one here, the program does not wait for the device: a class index
-out of range makes NaN of its row's loss and gradient.
+out of range makes NaN of its data point's loss and gradient.
 """
 
 from theano.gof import Apply, Op
-from theano.gpuarray.fp16_help import load_w, work_dtype
+from theano.gpuarray.fp16_help import load_w
 
 from lasagne_objectives.kernels.gpu.cluda import (
-    RowKernel,
+    GpuClassKernel,
     ctype,
-    new_matrix,
-    new_vector,
     on_gpu,
 )
 from lasagne_objectives.kernels.match_shapes import MatchShapes
 
 
-def _working(matrix):
-    """The type that a matrix is computed in."""
-    return work_dtype(matrix.dtype)
-
-
-class GpuClassMargin(RowKernel):
-    """The margin of every row, and the rival class that attains it."""
-
-    kernel = 'class_margin'
+class _OfIndices(GpuClassKernel):
+    """What the Ops of values and class indices share."""
 
     def defines(self, node):
         return {'index': ctype(node.inputs[1].dtype)}
 
-    def make_node(self, values, indices):
-        values, indices = on_gpu(values, indices)
-        return Apply(
-            self,
-            [values, indices],
-            [
-                new_vector(values, _working(values)),
-                new_vector(values, 'int64'),
-            ],
-        )
 
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1], input_shapes[0][:1]]
+class GpuClassMargin(_OfIndices):
+    """The margin of every data point, and the rival class that attains it."""
+
+    kernel = 'class_margin'
+
+    def results(self, values):
+        return [self.new_points(values), self.new_points(values, 'int64')]
 
 
-class GpuTargetRank(RowKernel):
+class GpuTargetRank(_OfIndices):
     """How many classes rank before the target's class."""
 
     kernel = 'target_rank'
 
-    def defines(self, node):
-        return {'index': ctype(node.inputs[1].dtype)}
-
-    def make_node(self, values, indices):
-        values, indices = on_gpu(values, indices)
-        return Apply(self, [values, indices], [new_vector(values, 'int64')])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+    def results(self, values):
+        return [self.new_points(values, 'int64')]
 
 
-class GpuTopClass(RowKernel):
-    """The class of the largest value of every row, -1 where there is NaN."""
+class GpuTopClass(GpuClassKernel):
+    """The class of the largest value of every data point, -1 with NaN."""
 
     kernel = 'top_class'
 
-    def make_node(self, values):
-        (values,) = on_gpu(values)
-        return Apply(self, [values], [new_vector(values, 'int64')])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+    def results(self, values):
+        return [self.new_points(values, 'int64')]
 
 
-class GpuPickClass(RowKernel):
-    """One class of every row.
+class GpuPickClass(_OfIndices):
+    """One class of every data point.
 
     Parameters
     ----------
+    axis : int
     strict : bool
         Whether an index that names no class reads NaN; else it reads 0.
     """
 
-    __props__ = ('kernel', 'strict')
+    __props__ = ('axis', 'strict')
     kernel = 'pick_class'
 
-    def __init__(self, strict):
+    def __init__(self, axis=1, strict=True):
+        super().__init__(axis)
         self.strict = strict
 
     def defines(self, node):
-        return {
-            'index': ctype(node.inputs[1].dtype),
-            'OTHERWISE': 'NAN' if self.strict else '0',
-        }
+        otherwise = 'NAN' if self.strict else '0'
+        return dict(super().defines(node), OTHERWISE=otherwise)
 
-    def make_node(self, values, indices):
-        values, indices = on_gpu(values, indices)
-        return Apply(
-            self, [values, indices], [new_vector(values, _working(values))]
-        )
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+    def results(self, values):
+        return [self.new_points(values)]
 
 
-class GpuPlaceClasses(RowKernel):
-    """Zeros of the shape of a matrix, with some values added to each row.
+class GpuPlaceClasses(GpuClassKernel):
+    """Zeros, with some values added to the classes of each data point.
 
     Parameters
     ----------
+    axis : int
     strict : bool
-        Whether an index that names no class makes NaN of its row; else it
-        does so only if its value is NaN.
+        Whether an index that names no class makes NaN of its data point; else
+        it does so only if its value is NaN.
     """
 
-    __props__ = ('kernel', 'strict')
+    __props__ = ('axis', 'strict')
     kernel = 'place_classes'
 
-    def __init__(self, strict=False):
+    def __init__(self, axis=1, strict=False):
+        super().__init__(axis)
         self.strict = strict
 
     def defines(self, node):
         pairs = ['%d' % pair for pair in range(len(node.inputs) // 2)]
         defines = {
             'PAIRS': ', '.join(
-                'VECTOR(const index%s, indices%s), '
-                'VECTOR(const real, values%s)' % (p, p, p)
+                'OF_POINTS(const index%s, indices%s), '
+                'OF_POINTS(const real, values%s)' % (p, p, p)
                 for p in pairs
             ),
             'PLACE_PAIRS': '; '.join(
@@ -147,25 +118,21 @@ class GpuPlaceClasses(RowKernel):
         )
         return defines
 
-    def make_node(self, like, *pairs):
-        inputs = on_gpu(like, *pairs)
-        return Apply(self, inputs, [new_matrix(inputs[0], inputs[0].dtype)])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+    def results(self, values):
+        return [values.type()]
 
 
-class _Softmax(RowKernel):
+class _Crossentropy(GpuClassKernel):
     """What the Ops that call the kernel of the cross-entropy share."""
 
     kernel = 'softmax_crossentropy'
-    #: What is computed, as macros of the kernel.
-    wanted = ()
+    #: What is given and what is wanted, as macros of the kernel.
+    macros = ()
 
     def defines(self, node):
-        defines = dict.fromkeys(self.wanted, 1)
-        targets = node.inputs[1]
-        if targets.ndim == 1:
+        defines = dict.fromkeys(self.macros, 1)
+        logits, targets = node.inputs[:2]
+        if targets.ndim < logits.ndim:
             defines['index'] = ctype(targets.dtype)
         else:
             defines.update(
@@ -176,82 +143,106 @@ class _Softmax(RowKernel):
         return defines
 
 
-class GpuSoftmaxCrossentropy(_Softmax):
-    """The cross-entropy of every row, from logits."""
+class _OfRows(_Crossentropy):
+    """Of these, those whose last input may say whether rows are whole."""
 
-    wanted = ('LOSS',)
-
-    def make_node(self, logits, targets):
-        logits, targets = on_gpu(logits, targets)
-        return Apply(
-            self, [logits, targets], [new_vector(logits, _working(logits))]
-        )
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1]]
+    def whole(self, flags):
+        return '*(const npy_bool *)PyArray_DATA(%s)' % flags[0] if flags else 1
 
 
-class GpuSoftmaxCrossentropyGradient(_Softmax):
-    """The gradient of the cross-entropy of every row."""
+class GpuSoftmaxCrossentropy(_OfRows):
+    """The cross-entropy of every data point, from logits."""
 
-    wanted = ('GRADIENT',)
+    macros = ('LOSS',)
+    operands = 2
 
-    def make_node(self, logits, targets, gradient):
-        inputs = on_gpu(logits, targets, gradient)
-        return Apply(self, inputs, [new_matrix(inputs[0], inputs[0].dtype)])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+    def results(self, logits):
+        return [self.new_points(logits)]
 
 
-class GpuSoftmaxCrossentropyWithGradient(_Softmax):
-    """The cross-entropy of every row and its gradient."""
+class GpuSoftmaxCrossentropyGradient(_OfRows):
+    """The gradient of the cross-entropy of every data point."""
 
-    wanted = 'LOSS', 'GRADIENT'
+    macros = 'UPSTREAM', 'GRADIENT'
+    operands = 3
 
-    def make_node(self, logits, targets, gradient):
-        inputs = on_gpu(logits, targets, gradient)
-        logits = inputs[0]
-        return Apply(
-            self,
-            inputs,
-            [
-                new_vector(logits, _working(logits)),
-                new_matrix(logits, logits.dtype),
-            ],
-        )
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0][:1], input_shapes[0]]
+    def results(self, logits):
+        return [logits.type()]
 
 
-class GpuLogSoftmax(RowKernel):
-    """The logarithm of the softmax of every row."""
+class GpuSoftmaxCrossentropyWithGradient(_OfRows):
+    """The cross-entropy of every data point and its gradient."""
+
+    macros = 'LOSS', 'UPSTREAM', 'GRADIENT'
+    operands = 3
+
+    def results(self, logits):
+        return [self.new_points(logits), logits.type()]
+
+
+class GpuLogSoftmax(GpuClassKernel):
+    """The logarithm of the softmax of every data point."""
 
     kernel = 'log_softmax'
 
-    def make_node(self, logits):
-        (logits,) = on_gpu(logits)
-        return Apply(self, [logits], [new_matrix(logits, logits.dtype)])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+    def results(self, logits):
+        return [logits.type()]
 
 
-class GpuSoftmaxLogOdds(RowKernel):
-    """The log-odds of each class of the softmax of every row."""
+class _UnlessWhole(GpuClassKernel):
+    """An Op whose last input says whether to pass on the one before it."""
+
+    def call(self, node, name, inputs, outputs, axis, fail):
+        return """
+        if (*(const npy_bool *)PyArray_DATA(%(flag)s)) {
+            Py_INCREF(%(passed)s);
+            Py_XDECREF(%(result)s);
+            %(result)s = %(passed)s;
+        } else %(kernel)s
+        """ % dict(
+            flag=inputs[-1],
+            passed=inputs[-2],
+            result=outputs[0],
+            kernel=super().call(node, name, inputs, outputs, axis, fail),
+        )
+
+
+class GpuKeepRows(_UnlessWhole):
+    """Logits as they are if their rows stay whole, else ``log softmax(z)``."""
+
+    kernel = 'log_softmax'
+    operands = 1
+    view_map = {0: [0]}
+
+    def results(self, logits):
+        return [logits.type()]
+
+
+class GpuKeepRowsGradient(_UnlessWhole, _Crossentropy):
+    """The gradient as it is if rows stay whole, else that of log softmax.
+
+    The latter is that of the cross-entropy with the gradient as targets, of
+    minus one for each data point.
+    """
+
+    macros = ('GRADIENT',)
+    operands = 2
+    view_map = {0: [1]}
+
+    def results(self, logits):
+        return [logits.type()]
+
+
+class GpuSoftmaxLogOdds(GpuClassKernel):
+    """The log-odds of each class of the softmax of every data point."""
 
     kernel = 'softmax_log_odds'
 
-    def make_node(self, logits):
-        (logits,) = on_gpu(logits)
-        return Apply(self, [logits], [new_matrix(logits, logits.dtype)])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+    def results(self, logits):
+        return [logits.type()]
 
 
-class GpuSoftmaxLogOddsGradient(RowKernel):
+class GpuSoftmaxLogOddsGradient(GpuClassKernel):
     """The gradient of the log-odds with respect to the logits."""
 
     kernel = 'softmax_log_odds'
@@ -264,12 +255,8 @@ class GpuSoftmaxLogOddsGradient(RowKernel):
             'FROM_UPSTREAM': load_w(upstream),
         }
 
-    def make_node(self, logits, gradient):
-        inputs = on_gpu(logits, gradient)
-        return Apply(self, inputs, [new_matrix(inputs[0], inputs[0].dtype)])
-
-    def infer_shape(self, node, input_shapes):
-        return [input_shapes[0]]
+    def results(self, logits):
+        return [logits.type()]
 
 
 class GpuMatchShapes(MatchShapes):

@@ -1,4 +1,4 @@
-"""The rewrites that put the kernels of rows on the GPU.
+"""The rewrites that put the kernels of classes on the GPU.
 
 Theano's own rewrites move a graph to the GPU by asking for each Op on the
 host which one takes its place there. :data:`LIFTED` answers for ours.
@@ -8,7 +8,6 @@ from theano.compile import optdb
 from theano.gof import Optimizer, local_optimizer, toolbox
 from theano.gpuarray.elemwise import GpuCAReduceCPY, GpuElemwise
 from theano.gpuarray.opt import (
-    gpu_seqopt,
     op_lifter,
     register_opt,
     register_opt2,
@@ -17,42 +16,42 @@ from theano.scalar import Cast, get_scalar_type
 
 from lasagne_objectives.kernels import (
     class_margin,
+    keep_rows,
     match_shapes,
     merge,
     pick_class,
-    rows,
     softmax_crossentropy,
     softmax_log_odds,
     target_rank,
     top_class,
 )
 from lasagne_objectives.kernels.gpu import ops
+from lasagne_objectives.kernels.gpu.cluda import has_classes
+from lasagne_objectives.kernels.gpu.moved_rows import GpuMovedRows
 
-#: For each Op on the host how to make the one on the GPU.
+#: For each Op on the host the one on the GPU.
 LIFTED = {
-    class_margin.ClassMargin: lambda op: ops.GpuClassMargin(),
-    match_shapes.MatchShapes: lambda op: ops.GpuMatchShapes(op.axis),
-    pick_class.PickClass: lambda op: ops.GpuPickClass(op.strict),
-    pick_class.PlaceClasses: lambda op: ops.GpuPlaceClasses(op.strict),
-    softmax_crossentropy.LogSoftmax: lambda op: ops.GpuLogSoftmax(),
-    softmax_crossentropy.SoftmaxCrossentropy: lambda op: (
-        ops.GpuSoftmaxCrossentropy()
+    class_margin.ClassMargin: ops.GpuClassMargin,
+    keep_rows.KeepRows: ops.GpuKeepRows,
+    keep_rows.KeepRowsGradient: ops.GpuKeepRowsGradient,
+    match_shapes.MatchShapes: ops.GpuMatchShapes,
+    pick_class.PickClass: ops.GpuPickClass,
+    pick_class.PlaceClasses: ops.GpuPlaceClasses,
+    softmax_crossentropy.LogSoftmax: ops.GpuLogSoftmax,
+    softmax_crossentropy.SoftmaxCrossentropy: ops.GpuSoftmaxCrossentropy,
+    softmax_crossentropy.SoftmaxCrossentropyGradient: (
+        ops.GpuSoftmaxCrossentropyGradient
     ),
-    softmax_crossentropy.SoftmaxCrossentropyGradient: lambda op: (
-        ops.GpuSoftmaxCrossentropyGradient()
-    ),
-    softmax_log_odds.SoftmaxLogOdds: lambda op: ops.GpuSoftmaxLogOdds(),
-    softmax_log_odds.SoftmaxLogOddsGradient: lambda op: (
-        ops.GpuSoftmaxLogOddsGradient()
-    ),
-    target_rank.TargetRank: lambda op: ops.GpuTargetRank(),
-    top_class.TopClass: lambda op: ops.GpuTopClass(),
+    softmax_log_odds.SoftmaxLogOdds: ops.GpuSoftmaxLogOdds,
+    softmax_log_odds.SoftmaxLogOddsGradient: ops.GpuSoftmaxLogOddsGradient,
+    target_rank.TargetRank: ops.GpuTargetRank,
+    top_class.TopClass: ops.GpuTopClass,
 }
 
 
-def _register_lifter(host_op, make):
+def _register_lifter(host_op, gpu_op):
     def lift(op, context_name, inputs, outputs):
-        return make(op)
+        return gpu_op(*[getattr(op, name) for name in gpu_op.__props__])
 
     lift.__name__ = 'lift_%s_to_gpu' % host_op.__name__
     # Theano moves a graph as a whole, and what is left over node by node.
@@ -60,19 +59,8 @@ def _register_lifter(host_op, make):
     register_opt('fast_compile')(op_lifter([host_op])(lift))
 
 
-for _host_op, _make in LIFTED.items():
-    _register_lifter(_host_op, _make)
-
-
-# The kernels on the GPU are of rows.
-gpu_seqopt.register(
-    'lasagne_objectives_rows',
-    rows.LowerToRows(),
-    -1,
-    'fast_run',
-    'fast_compile',
-    'gpuarray',
-)
+for _host_op, _gpu_op in LIFTED.items():
+    _register_lifter(_host_op, _gpu_op)
 
 
 @register_opt('fast_compile')
@@ -109,11 +97,18 @@ class MergeOnGpu(Optimizer):
             fgraph,
             ops.GpuSoftmaxCrossentropy,
             ops.GpuSoftmaxCrossentropyGradient,
-            lambda op: ops.GpuSoftmaxCrossentropyWithGradient(),
+            lambda op: ops.GpuSoftmaxCrossentropyWithGradient(op.axis),
         )
         for node in fgraph.toposort():
-            if isinstance(node.op, ops.RowKernel):
+            # What passes on one of several cannot change its type.
+            if (
+                isinstance(node.op, ops.GpuClassKernel)
+                and not node.op.view_map
+            ):
                 _keep_float16(fgraph, node)
+        merge.leave_rows_where_they_are(
+            fgraph, ops.GpuClassKernel, GpuMovedRows
+        )
 
 
 # After the move to the GPU; before Theano fuses element-wise Ops there, and
@@ -128,14 +123,13 @@ optdb.register(
 
 
 def _before_widening(variable):
-    """The float16 matrix that a float32 one is a copy of, else itself."""
+    """The float16 array that one in float32 is a copy of, else itself."""
     node = variable.owner
     if (
         node is not None
         and isinstance(node.op, GpuElemwise)
         and isinstance(node.op.scalar_op, Cast)
         and variable.dtype == 'float32'
-        and variable.ndim == 2
         and node.inputs[0].dtype == 'float16'
     ):
         return node.inputs[0]
@@ -159,17 +153,19 @@ def _narrowed(variable):
 def _keep_float16(fgraph, node):
     """Let a kernel read, and write, float16 itself.
 
-    The type of its first matrix is that of the matrices it writes.
+    The type of its values is that of what it writes for each class.
     """
-    narrow = [_before_widening(variable) for variable in node.inputs]
-    written = [variable for variable in node.outputs if variable.ndim == 2]
+    narrow = [
+        _before_widening(v) if has_classes(v, node) else v for v in node.inputs
+    ]
+    written = [v for v in node.outputs if has_classes(v, node)]
     casts = [_narrowed(variable) for variable in written]
     if narrow[0] is node.inputs[0] or None in casts:
         return
     outputs = node.op(*narrow, **dict(return_list=True))
     replacements = []
     for old, new in zip(node.outputs, outputs):
-        if old.ndim == 2:
+        if has_classes(old, node):
             replacements += [(cast, new) for cast in _narrowed(old)]
         else:
             replacements.append((old, new))

@@ -1,16 +1,27 @@
-"""The kernels of rows on the GPU against their NumPy forms, and what is promised of them there."""
+"""The kernels of classes on the GPU against their NumPy forms, and what is promised of them there."""
 
 import lasagne_objectives as lo
 import numpy as np
 import pytest
 import theano
 import theano.tensor as T
-from lasagne_objectives.kernels import class_margin, keep_rows, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
+from lasagne_objectives.kernels import class_margin, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
 from lasagne_objectives.kernels.gpu import ops, rewrites
 from lasagne_objectives.kernels.moved_rows import MovedRows
 from lasagne_objectives.kernels.sweep import Sweep
 
-from test_kernels import COMPILED, PYTHON, SHAPES, UNMERGED, assert_agree, data, ops_of_the_kernels, row_kernels
+from test_kernels import (
+    COMPILED,
+    PYTHON,
+    SHAPES,
+    UNMERGED,
+    assert_agree,
+    data,
+    image_kernels,
+    ops_of_the_kernels,
+    row_kernels,
+    torn_kernels,
+)
 
 # Views of arrays on the device, of any steps, that show the same numbers
 VIEWS = {
@@ -77,6 +88,89 @@ def test_agree_with_numpy(dtype, view, shape):
         assert_agree(result, wanted, dtype, roundings=64)
 
 
+# How images with their classes at axis 1 lie on the device: the array that is put there, from an image, and the image, from that.
+LAYOUTS = {
+    'channels first': (np.ascontiguousarray, lambda v: v),
+    'channels last': (lambda a: np.moveaxis(a, 1, -1), lambda v: v.dimshuffle(0, 3, 1, 2)),
+    'Fortran': (lambda a: np.ascontiguousarray(a.T), lambda v: v.T),
+    'no two axes are one': (lambda a: a.transpose(3, 1, 0, 2), lambda v: v.dimshuffle(2, 1, 3, 0)),
+    'a part of the pixels': (lambda a: np.repeat(a, 2, axis=3), lambda v: v[..., ::2]),
+    'backwards': (lambda a: a[:, ::-1, ::-1], lambda v: v[:, ::-1, ::-1]),
+}
+
+
+def on_device(dtype, layout):
+    """Shared variables to put images into, and what the kernels are to be given."""
+    show = LAYOUTS[layout][1]
+    shared = [theano.shared(np.zeros((1,) * ndim, kind)) for ndim, kind in ((4, dtype), (3, 'int32'), (4, dtype), (3, dtype))]
+    z, indices, soft, gradient = shared
+    return shared, (show(z), indices, show(soft), gradient)
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_any_class_axis_agrees_with_numpy(layout):
+    shared, operands = on_device('float32', layout)
+    functions = [theano.function([], image_kernels(*operands), mode=mode) for mode in (COMPILED, PYTHON)]
+    assert any(isinstance(node.op, ops.GpuClassKernel) and node.op.axis == 1 for node in functions[0].maker.fgraph.toposort())
+    rng = np.random.RandomState(0)
+    for shape in (0, 3, 2, 2), (2, 1, 5, 7), (3, 5, 5, 7), (2, 60, 3, 1), (1, 700, 4, 10), (9, 50, 1, 1), (2, 21, 40, 33):
+        points = shape[:1] + shape[2:]
+        z, soft = rng.randn(*shape) * 9, rng.randn(*shape)
+        values = LAYOUTS[layout][0](z), rng.randint(0, shape[1], points), LAYOUTS[layout][0](soft), rng.randn(*points)
+        for variable, value in zip(shared, values):
+            variable.set_value(value.astype(variable.dtype))
+        for got, expected in zip(*[function() for function in functions]):
+            assert_agree(got, expected, 'float32', roundings=64)
+
+
+@pytest.mark.parametrize('whole', [False, True])
+def test_rows_that_may_be_torn_agree_with_numpy(whole):
+    rng = np.random.RandomState(1)
+    z, soft = [theano.shared(rng.randn(4, 7, 9).astype('float32')) for _ in range(2)]
+    indices, gradient = theano.shared(rng.randint(0, 7, (4, 9))), theano.shared(rng.randn(4, 9).astype('float32'))
+    flag = T.bscalar()
+    outputs = torn_kernels(z, indices, soft, gradient, T.neq(flag, 0))
+    compiled, numpy = [theano.function([flag], outputs, mode=mode) for mode in (COMPILED, PYTHON)]
+    assert {'GpuKeepRows', 'GpuKeepRowsGradient'} <= set(names(compiled))
+    for got, expected in zip(compiled(whole), numpy(whole)):
+        assert_agree(got, expected, 'float32', roundings=16)
+
+
+@pytest.mark.parametrize('layout, strides', [('channels first', (240, 80, 20, 4)), ('channels last', (240, 4, 60, 12))])
+def test_a_gradient_lies_in_memory_as_its_logits_do(layout, strides):
+    (shared, *_), (z, *_) = on_device('float32', layout)
+    shared.set_value(LAYOUTS[layout][0](np.ones((2, 3, 4, 5), 'float32')))
+    t, g = theano.shared(np.ones((2, 4, 5), int)), theano.shared(np.ones((2, 4, 5), 'float32'))
+    gradient = softmax_crossentropy.softmax_crossentropy_gradient(z, t, g)
+    assert theano.function([], gradient.transfer(None))().strides == strides
+
+
+def written_out(z, axis):
+    return T.exp(z) / T.exp(z).sum(axis=axis, keepdims=True)
+
+
+# Ways to write a loss of classes that are not last, or of rows that a reshape makes: logits, class indices, and the class axis.
+WAYS = {
+    'pixels': ((2, 3, 4, 5), (2, 4, 5), lambda z: written_out(z, 1), 1),
+    'time first': ((5, 3, 4), (3, 4), lambda z: written_out(z, 0), 0),
+    'sequences': ((2, 3, 4), (2, 3), lambda z: T.nnet.softmax(z.reshape((-1, 4))).reshape(z.shape), -1),
+    'pixels as rows': ((2, 3, 4, 5), (40,), lambda z: T.nnet.softmax(z.dimshuffle(0, 2, 3, 1).reshape((-1, 3))), 1),
+}
+
+
+@pytest.mark.parametrize('way', WAYS)
+def test_one_kernel_and_no_copy(way):
+    shape, points, softmax, axis = WAYS[way]
+    z, t = theano.shared(np.zeros(shape, 'float32')), theano.shared(np.zeros(points, 'int32'))
+    loss = lo.categorical_crossentropy(softmax(z), t, axis=axis).mean()
+    nodes = theano.function([], [loss, theano.grad(loss, z).transfer(None)]).maker.fgraph.toposort()
+    (kernel,) = [node.op for node in nodes if 'Softmax' in str(node.op)]
+    assert type(kernel.kernel if way == 'pixels as rows' else kernel) is ops.GpuSoftmaxCrossentropyWithGradient
+    assert not any(type(node.op).__name__ == 'GpuContiguous' for node in nodes)
+    # A reshape of moved axes copies them.
+    assert not any(isinstance(node.op, T.Reshape) and node.inputs[0].ndim == 4 and node.outputs[0].ndim == 2 for node in nodes)
+
+
 @pytest.mark.parametrize('dtype, beyond', [('int8', -1), ('int64', 2**40), ('uint8', 255), ('uint64', 2**64 - 1)])
 def test_an_index_that_names_no_class_makes_nan_of_its_row_and_no_other(dtype, beyond):
     z, i = theano.shared(np.ones((1, 1), 'float32')), theano.shared(np.zeros(1, dtype))
@@ -122,13 +216,13 @@ def test_a_gradient_weighted_by_the_loss_is_another_kernel():
 
 def test_float16_is_read_and_written_by_the_kernels():
     function = merged(COMPILED, 'float16')
-    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
+    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.GpuClassKernel)]
     assert [variable.dtype for variable in node.inputs + node.outputs] == ['float16', 'int64', 'float32', 'float32', 'float16']
     separate = merged(UNMERGED, 'float16')
     assert {
         variable.dtype
         for node in separate.maker.fgraph.toposort()
-        if isinstance(node.op, ops.RowKernel)
+        if isinstance(node.op, ops.GpuClassKernel)
         for variable in node.inputs
         if variable.ndim == 2
     } == {'float32'}
@@ -142,7 +236,7 @@ def test_float16_is_kept_from_where_its_float32_is_wanted_too():
     wide = T.cast(z, 'float32')
     gradient = softmax_crossentropy.softmax_crossentropy_gradient(wide, t, np.ones(4, 'float32'))
     function = theano.function([], [gradient.transfer(None), T.cast(gradient, 'float16').transfer(None)])
-    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.RowKernel)]
+    (node,) = [node for node in function.maker.fgraph.toposort() if isinstance(node.op, ops.GpuClassKernel)]
     assert node.outputs[0].dtype == 'float32'
 
 
@@ -179,17 +273,16 @@ def test_shapes_are_inferred():
     z, indices, soft, gradient = [theano.shared(array) for array in data((4, 3), 'float32')]
     outputs = kernels_of(z, indices, soft, gradient)
     shapes = theano.function([], [T.stack([output.shape[i] for i in range(output.ndim)]) for output in outputs])
-    assert not any(isinstance(node.op, ops.RowKernel) for node in shapes.maker.fgraph.toposort())
+    assert not any(isinstance(node.op, ops.GpuClassKernel) for node in shapes.maker.fgraph.toposort())
     assert [tuple(shape) for shape in shapes()] == [
         output.shape for output in FUNCTIONS.run('float32', 'contiguous', 'NumPy', *data((4, 3), 'float32'))
     ]
 
 
 def test_no_kernel_is_without_a_form_for_the_gpu():
-    """Those that are not lifted are always lowered to others before, or come into graphs after the move to the GPU."""
-    lowered = {keep_rows.KeepRows, keep_rows.KeepRowsGradient}
+    """Those that are not lifted come into graphs after the move to the GPU."""
     later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, MovedRows, Sweep}
-    assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | lowered | later
+    assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | later
 
 
 @pytest.mark.parametrize('op', [class_margin.ClassMargin(), pick_class.PickClass(), target_rank.TargetRank()])
