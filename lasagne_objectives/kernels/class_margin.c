@@ -1,24 +1,5 @@
 /* By how much the best wrong class of every data point beats the right one. */
 
-/* The largest of z[from:to] and of `largest`, and whether one is NaN. */
-template <typename real>
-LO_INLINE void lo_largest(const real *z, npy_intp from, npy_intp to,
-                          real *largest, int *nan)
-{
-    real m = *largest;
-    int found = *nan;
-    #pragma omp simd reduction(max:m) reduction(|:found)
-    for (npy_intp j = from; j < to; j++) {
-        m = z[j] > m ? z[j] : m;
-        found |= z[j] != z[j];
-    }
-    *largest = m;
-    *nan = found;
-}
-
-/* Only the block that the largest was found in is searched for its class. */
-enum { LO_SEARCHED = 128 };
-
 template <typename element, typename index>
 struct lo_margin_points : lo_kernel {
     typedef element real;
@@ -59,33 +40,12 @@ struct lo_margin_points : lo_kernel {
     void row(const lo_points &points, char *const *at, const real *z,
              const real *, real *) const
     {
-        const npy_intp classes = points.classes;
         const npy_intp target = (npy_intp)*(const index *)at[INDICES];
-        real best = -INFINITY;
-        npy_intp j = 0;
-        int nan = 0;
-        for (npy_intp from = 0; from < classes; from += LO_SEARCHED) {
-            const npy_intp to = from + LO_SEARCHED < classes
-                                ? from + LO_SEARCHED : classes;
-            const npy_intp before = target < from ? from
-                                    : target < to ? target : to;
-            const npy_intp after = target < from || target >= to
-                                   ? before : target + 1;
-            real largest = -INFINITY;
-            lo_largest(z, from, before, &largest, &nan);
-            lo_largest(z, after, to, &largest, &nan);
-            if (largest > best) {
-                best = largest;
-                j = from;
-            }
-        }
-        if (nan) {
+        const npy_int64 rival = lo_first_of_row(z, points.classes, target);
+        if (rival < 0)
             blame_nan(points, at, z, 1, target, 0);
-            return;
-        }
-        while (z[j] != best || j == target)
-            j++;
-        write(points, at, 0, best - z[target], j);
+        else
+            write(points, at, 0, z[rival] - z[target], rival);
     }
 
     /* The first wrong class that is NaN is the rival. */

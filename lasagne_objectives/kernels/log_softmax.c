@@ -35,11 +35,8 @@ struct lo_log_softmax_points : lo_kernel {
              const real *, real *result) const
     {
         const npy_intp n = points.classes;
-        real m = -INFINITY;
+        const real m = lo_largest_of_row(z, n);
         double sum = 0;
-        #pragma omp simd reduction(max:m)
-        for (npy_intp j = 0; j < n; j++)
-            m = z[j] > m ? z[j] : m;
         for (npy_intp from = 0; from < n; from += LO_BLOCK) {
             const npy_intp to = lo_block_end(from, n);
             double part = 0;

@@ -15,6 +15,25 @@
 #define LO_INLINE static inline __attribute__((always_inline))
 #define LO_METHOD inline __attribute__((always_inline))
 
+/* Of a function whose time goes to arithmetic: GCC uses half of a register of
+ * 512 bits where nothing says otherwise. */
+#if defined(__AVX512F__) && !defined(__clang__) && __GNUC__ >= 8
+#define LO_WIDE __attribute__((noinline, target("prefer-vector-width=512")))
+#else
+#define LO_WIDE
+#endif
+
+/* Have memory fetched that is read soon. The processor does so by itself, but
+ * not beyond a page: a loop that computes long for every number reaches the
+ * next one late, and waits there. What is beyond an array does no harm. */
+LO_INLINE void lo_fetch(const void *from, npy_intp size)
+{
+#ifdef __GNUC__
+    for (npy_intp at = 0; at < size; at += 64)
+        __builtin_prefetch((const char *)from + at);
+#endif
+}
+
 /* exp(x) for x <= 0, to 1 ulp; 0 where the result would be below the smallest
  * normal number; NaN stays.
  *
@@ -120,13 +139,33 @@ LO_INLINE double log_of_large(double w)
     return w == w ? result : w;
 }
 
-/* log(1 + e) for 0 <= e <= 1: what rounding 1 + e loses is added back. Where
- * the sigmoid e / (1 + e) is wanted as well, one division serves both. */
+/* The odd series of atanh beyond its first term: with z = s^2 <= 1/9 it is
+ * 2 (atanh(s) / s - 1), interpolated at Chebyshev's points. */
+LO_INLINE float series_of_atanh(float z)
+{
+    return z * (0.66666667320527f + z * (0.39999706331930f
+        + z * (0.28592357994303f + z * (0.21706575800880f
+        + z * 0.23224329224023f))));
+}
+
+LO_INLINE double series_of_atanh(double z)
+{
+    return z * (6.66666666666666586e-01 + z * (4.00000000000145827e-01
+        + z * (2.85714285671087572e-01 + z * (2.22222227174278630e-01
+        + z * (1.81817894361328582e-01 + z * (1.53855700649586231e-01
+        + z * (1.33141442096549362e-01 + z * (1.20010728095907125e-01
+        + z * (8.80073848614467388e-02
+        + z * 1.61640456119435322e-01)))))))));
+}
+
+/* log(1 + e) for 0 <= e <= 1, to 1.4 ulp: as in log_of_large(), but the
+ * fraction needs no other scale. */
 template <typename real>
 LO_INLINE real log1p_of_fraction(real e)
 {
-    const real w = 1 + e;
-    return log_of_large(w) + (e - (w - 1)) * (1 / w);
+    const real s = e / (2 + e);
+    const real half = (real)0.5 * e * e;
+    return e - (half - s * (half + series_of_atanh(s * s)));
 }
 
 /* Sums run in the type of the numbers over so many of them, then in double (in
@@ -136,6 +175,84 @@ enum { LO_BLOCK = 256 };
 LO_INLINE npy_intp lo_block_end(npy_intp from, npy_intp to)
 {
     return from + LO_BLOCK < to ? from + LO_BLOCK : to;
+}
+
+/* The last numbers of a row rarely fill a register, and GCC has those that do
+ * not computed one by one. So loops over rows (of more than LO_FEW classes) go
+ * over multiples of LO_LAST, and the end is read as LO_LAST numbers once more:
+ * some of them have been seen, the last `n % LO_LAST` have not. */
+enum { LO_LAST = 16 };
+
+LO_INLINE bool lo_is_new(npy_intp n, int i)
+{
+    return i >= LO_LAST - (int)(n % LO_LAST);
+}
+
+/* The largest of the numbers of a row; NaN loses. */
+template <typename real>
+LO_INLINE real lo_largest_of_row(const real *z, npy_intp n)
+{
+    real m = -INFINITY;
+    #pragma omp simd reduction(max:m)
+    for (npy_intp j = 0; j < n - n % LO_LAST; j++)
+        m = z[j] > m ? z[j] : m;
+    const real *last = z + n - LO_LAST;
+    #pragma omp simd reduction(max:m)
+    for (int i = 0; i < LO_LAST; i++)
+        m = last[i] > m ? last[i] : m;
+    return m;
+}
+
+/* Only the block that the largest was found in is searched for its place. */
+enum { LO_SEARCHED = 128 };
+
+/* The largest of some numbers of a row but number `but`, and whether one of
+ * them is NaN. */
+template <bool all, typename real>
+LO_INLINE void lo_largest_of(const real *z, int n, int but, real *largest,
+                             int *nan)
+{
+    real m = -INFINITY;
+    int found = 0;
+    #pragma omp simd reduction(max:m) reduction(|:found)
+    for (int i = 0; i < n; i++) {
+        const real x = all || i != but ? z[i] : -INFINITY;
+        m = x > m ? x : m;
+        found |= x != x;
+    }
+    *largest = m;
+    *nan |= found;
+}
+
+/* The first of the largest numbers of a row but number `but` (-1: of all); -1
+ * if one of them is NaN. */
+template <typename real>
+LO_WIDE npy_int64 lo_first_of_row(const real *z, npy_intp n, npy_int64 but)
+{
+    real best = -INFINITY;
+    npy_intp place = 0;
+    int nan = 0;
+    const int size = n < LO_SEARCHED ? (int)n : LO_SEARCHED;
+    for (npy_intp from = 0; from < n; from += size) {
+        /* The last block begins before the end of the one before it: what it
+         * shares with that cannot exceed what was found. */
+        const npy_intp start = from + size <= n ? from : n - size;
+        real largest;
+        if (but >= start && but < start + size)
+            lo_largest_of<false>(z + start, size, (int)(but - start),
+                                 &largest, &nan);
+        else
+            lo_largest_of<true>(z + start, size, -1, &largest, &nan);
+        if (largest > best) {
+            best = largest;
+            place = start;
+        }
+    }
+    if (nan)
+        return -1;
+    while (z[place] != best || place == but)
+        place++;
+    return place;
 }
 
 /* Results ----------------------------------------------------------------- */

@@ -17,50 +17,90 @@ LO_INLINE real lo_cost(real t, real u)
 /* In a tile, classes follow one another in a sum: fewer of them. */
 enum { LO_TILE_BLOCK = 32 };
 
-/* One row of many classes. `dense` is NULL for a class index; `gradient` and
- * `loss` are NULL where not wanted. */
+/* Longer rows are fetched in time without being asked for. */
+enum { LO_FETCHED = 16384 };
+
+/* exp(z - m) of some classes, and their sum. */
 template <typename real>
-LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
-                           npy_int64 target, real g, real *loss,
-                           real *gradient)
+LO_INLINE real lo_exponentiate(const real *z, npy_intp n, real m,
+                               real *exponentials)
 {
-    real m = -INFINITY;
-    #pragma omp simd reduction(max:m)
-    for (npy_intp j = 0; j < n; j++)
-        m = z[j] > m ? z[j] : m;
+    real sum = 0;
+    if (exponentials != NULL) {
+        #pragma omp simd reduction(+:sum)
+        for (npy_intp j = 0; j < n; j++) {
+            const real e = exp_of_negative(lo_shift(z[j], m));
+            exponentials[j] = e;
+            sum += e;
+        }
+    } else {
+        #pragma omp simd reduction(+:sum)
+        for (npy_intp j = 0; j < n; j++)
+            sum += exp_of_negative(lo_shift(z[j], m));
+    }
+    return sum;
+}
+
+/* The mass of dense targets of some classes, and sum_j t_j u_j. */
+template <typename real>
+LO_INLINE void lo_weigh(const real *z, const real *dense, npy_intp n, real m,
+                        double *mass, double *dot)
+{
+    real part_of_mass = 0, part_of_dot = 0;
+    #pragma omp simd reduction(+:part_of_mass,part_of_dot)
+    for (npy_intp j = 0; j < n; j++) {
+        part_of_mass += dense[j];
+        part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
+    }
+    *mass += part_of_mass;
+    *dot += part_of_dot;
+}
+
+/* One row of many classes. `dense` is NULL for a class index; `gradient` and
+ * `loss` are NULL where not wanted. `next` and `next_dense` are what is read
+ * after it, of as many classes. */
+template <typename real>
+LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
+                         npy_int64 target, real g, real *loss,
+                         real *gradient, const real *next,
+                         const real *next_dense)
+{
+    const bool fetch = n * sizeof(real) <= LO_FETCHED;
+    const real m = lo_largest_of_row(z, n);
     double sum = 0, mass = 0, dot = 0;
     if (dense == NULL) {
         mass = 1;
         dot = lo_shift(z[target], m);
     }
-    for (npy_intp from = 0; from < n; from += LO_BLOCK) {
-        const npy_intp to = lo_block_end(from, n);
+    /* Kept, because the gradient may take the place of the logits. */
+    real last[LO_LAST], of_last[LO_LAST];
+    memcpy(last, z + n - LO_LAST, sizeof last);
+    const npy_intp whole = n - n % LO_LAST;
+    for (npy_intp from = 0; from < whole; from += LO_BLOCK) {
+        const npy_intp count = lo_block_end(from, whole) - from;
+        if (fetch)
+            lo_fetch(next + from, count * sizeof(real));
         if (dense != NULL) {
-            real part_of_mass = 0, part_of_dot = 0;
-            #pragma omp simd reduction(+:part_of_mass,part_of_dot)
-            for (npy_intp j = from; j < to; j++) {
-                part_of_mass += dense[j];
-                part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
-            }
-            mass += part_of_mass;
-            dot += part_of_dot;
+            if (fetch)
+                lo_fetch(next_dense + from, count * sizeof(real));
+            lo_weigh(z + from, dense + from, count, m, &mass, &dot);
         }
-        /* Last, because the gradient may take the place of the logits. */
-        real part = 0;
-        if (gradient != NULL) {
-            #pragma omp simd reduction(+:part)
-            for (npy_intp j = from; j < to; j++) {
-                const real e = exp_of_negative(lo_shift(z[j], m));
-                gradient[j] = e;
-                part += e;
-            }
-        } else {
-            #pragma omp simd reduction(+:part)
-            for (npy_intp j = from; j < to; j++)
-                part += exp_of_negative(lo_shift(z[j], m));
-        }
-        sum += part;
+        sum += lo_exponentiate(z + from, count, m,
+                               gradient == NULL ? NULL : gradient + from);
     }
+    if (dense != NULL) {
+        #pragma omp simd
+        for (int i = 0; i < LO_LAST; i++)
+            of_last[i] = lo_is_new(n, i) ? dense[n - LO_LAST + i] : 0;
+        lo_weigh(last, of_last, LO_LAST, m, &mass, &dot);
+    }
+    real part = 0;
+    #pragma omp simd reduction(+:part)
+    for (int i = 0; i < LO_LAST; i++) {
+        last[i] = exp_of_negative(lo_shift(last[i], m));
+        part += lo_is_new(n, i) ? last[i] : 0;
+    }
+    sum += part;
     if (loss != NULL)
         *loss = (real)(mass * log(sum) - dot);
     if (gradient == NULL)
@@ -68,13 +108,20 @@ LO_INLINE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     const real scale = (real)(g * (mass / sum));
     if (dense == NULL) {
         #pragma omp simd
-        for (npy_intp j = 0; j < n; j++)
+        for (npy_intp j = 0; j < whole; j++)
             gradient[j] *= scale;
+        #pragma omp simd
+        for (int i = 0; i < LO_LAST; i++)
+            gradient[n - LO_LAST + i] = last[i] * scale;
         gradient[target] -= g;
     } else {
         #pragma omp simd
-        for (npy_intp j = 0; j < n; j++)
+        for (npy_intp j = 0; j < whole; j++)
             gradient[j] = gradient[j] * scale - g * dense[j];
+        #pragma omp simd
+        for (int i = 0; i < LO_LAST; i++)
+            gradient[n - LO_LAST + i] = last[i] * scale
+                                        - g * dense[n - LO_LAST + i];
     }
 }
 
@@ -125,7 +172,9 @@ struct lo_softmax_points : lo_kernel {
             z, points.classes, targets,
             dense ? 0 : (npy_int64)*(const index *)at[TARGETS],
             at[UPSTREAM] == NULL ? 0 : *(const real *)at[UPSTREAM],
-            (real *)at[LOSS], gradient);
+            (real *)at[LOSS], gradient,
+            (const real *)(at[LOGITS] + points.along[LOGITS]),
+            (const real *)(at[TARGETS] + points.along[TARGETS]));
     }
 
     void tile(const lo_points &points, char *const *at, int count,

@@ -205,7 +205,7 @@ def _loop(op, node, name, unit):
     """The loop over elements, for inputs of their own or of any steps."""
     stored = op.scalar_op.outputs[len(op.sums) :]
     pattern = _pattern(node)
-    declarations, reads = [], []
+    declarations, reads, fetches = [], [], []
     for i, v in enumerate(node.inputs):
         kind = _c_type(v)
         if not unit:
@@ -226,6 +226,11 @@ def _loop(op, node, name, unit):
                 'from[%d];' % (kind, i, kind, i)
             )
             reads.append('const %s x%d = p%d[k];' % (kind, i, i))
+            # Those of the next turn of the outer loop.
+            fetches.append(
+                'lo_fetch(p%d + stop, (stop - start) * sizeof(%s));'
+                % (i, kind)
+            )
     for o, v in enumerate(stored):
         declarations.append(
             '%s *__restrict__ q%d = (%s *)to[%d];'
@@ -245,6 +250,7 @@ def _loop(op, node, name, unit):
         %(declarations)s
         for (npy_intp start = 0; start < n; start += 256) {
             const npy_intp stop = start + 256 < n ? start + 256 : n;
+            %(fetches)s
             %(begin)s
             %(pragma)s
             for (npy_intp k = start; k < stop; k++) {
@@ -263,6 +269,7 @@ def _loop(op, node, name, unit):
         pragma='#pragma omp simd'
         + (' reduction(+:%s)' % ','.join(parts) if parts else ''),
         reads='\n'.join(reads),
+        fetches=' '.join(fetches),
         results=' '.join('%s %s;' % pair for pair in zip(types, results)),
         element=element,
         keep=' '.join(
@@ -306,7 +313,7 @@ def _body(op, node, name):
             static const int numbers[] = {%(sum_types)s 0};
             return numbers;
         }
-        static void unit(%(arguments)s)
+        LO_WIDE static void unit(%(arguments)s)
         {
             %(unit)s
         }

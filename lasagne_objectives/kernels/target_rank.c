@@ -3,22 +3,44 @@
 /* The rank of a data point that cannot be right. */
 static const npy_int64 LO_NEVER = NPY_MAX_INT64;
 
-/* Classes that rank before a score: those that exceed it, among `lower` ones
- * also those that equal it. */
+/* Integers as wide as the numbers they count: they fill as many registers. */
+template <typename real> struct lo_count;
+template <> struct lo_count<npy_float32> { typedef npy_int32 type; };
+template <> struct lo_count<npy_float64> { typedef npy_int64 type; };
+
+/* How many classes of a row exceed a score, and how many are not below it: the
+ * latter counts equal ones, and NaN, as well. */
 template <typename real>
-LO_INLINE int lo_count_before(const real *z, npy_intp from, npy_intp to,
-                              real score, bool lower, int *nan)
+LO_WIDE void lo_compare(const real *z, npy_intp n, real score,
+                        npy_int64 *above, npy_int64 *not_below)
 {
-    int before = 0, found = *nan;
-    #pragma omp simd reduction(+:before) reduction(|:found)
-    for (npy_intp j = from; j < to; j++) {
-        /* Choices rather than sums of bools: one masked addition each. */
-        const bool first = lower ? z[j] >= score : z[j] > score;
-        before = first ? before + 1 : before;
-        found = z[j] != z[j] ? 1 : found;
+    typedef typename lo_count<real>::type count;
+    const npy_intp whole = n - n % LO_LAST;
+    *above = *not_below = 0;
+    /* Blocks that 32 bits can count. */
+    for (npy_intp from = 0; from < whole; from += 1 << 20) {
+        const npy_intp to = from + (1 << 20) < whole ? from + (1 << 20)
+                                                     : whole;
+        count more = 0, rest = 0;
+        #pragma omp simd reduction(+:more,rest)
+        for (npy_intp j = from; j < to; j++) {
+            /* Choices rather than sums of bools: one masked addition each. */
+            more = z[j] > score ? more + 1 : more;
+            rest = z[j] < score ? rest : rest + 1;
+        }
+        *above += more;
+        *not_below += rest;
     }
-    *nan = found;
-    return before;
+    const real *last = z + n - LO_LAST;
+    count more = 0, rest = 0;
+    #pragma omp simd reduction(+:more,rest)
+    for (int i = 0; i < LO_LAST; i++) {
+        const bool is_new = lo_is_new(n, i);
+        more = is_new & (last[i] > score) ? more + 1 : more;
+        rest = is_new & !(last[i] < score) ? rest + 1 : rest;
+    }
+    *above += more;
+    *not_below += rest;
 }
 
 template <typename element, typename index>
@@ -62,19 +84,27 @@ struct lo_rank_points : lo_kernel {
         *rank = LO_NEVER;
         if (target < 0)
             return;
+        npy_int64 above, not_below;
+        lo_compare(z, classes, z[target], &above, &not_below);
+        if (not_below == above + 1)
+            *rank = above;  /* Only the target itself is as large. */
+        else
+            *rank = rank_among_equals(z, classes, target);
+    }
+
+    /* Where other classes are as large as the target, or NaN. */
+    static npy_int64 rank_among_equals(const real *z, npy_intp classes,
+                                       npy_int64 target)
+    {
+        const real score = z[target];
         npy_int64 before = 0;
         int nan = 0;
-        /* Blocks that an int can count. */
-        for (npy_intp from = 0; from < classes; from += 1 << 20) {
-            const npy_intp to = from + (1 << 20) < classes
-                                ? from + (1 << 20) : classes;
-            const npy_intp middle = target < from ? from
-                                    : target < to ? target : to;
-            before += lo_count_before(z, from, middle, z[target], true, &nan);
-            before += lo_count_before(z, middle, to, z[target], false, &nan);
+        #pragma omp simd reduction(+:before) reduction(|:nan)
+        for (npy_intp j = 0; j < classes; j++) {
+            before += (z[j] > score) | ((z[j] == score) & (j < target));
+            nan |= z[j] != z[j];
         }
-        if (!nan)
-            *rank = before;
+        return nan ? LO_NEVER : before;
     }
 
     /* The index of a data point's class, -1 if it names none. */

@@ -31,18 +31,7 @@ struct lo_top_points : lo_kernel {
     void row(const lo_points &points, char *const *at, const real *z,
              const real *, real *) const
     {
-        const npy_intp n = points.classes;
-        real best = -INFINITY;
-        int nan = 0;
-        #pragma omp simd reduction(max:best) reduction(|:nan)
-        for (npy_intp j = 0; j < n; j++) {
-            best = z[j] > best ? z[j] : best;
-            nan |= z[j] != z[j];
-        }
-        npy_int64 j = nan ? -1 : 0;
-        while (!nan && z[j] != best)
-            j++;
-        *(npy_int64 *)at[TOP] = j;
+        *(npy_int64 *)at[TOP] = lo_first_of_row(z, points.classes, -1);
     }
 };
 
