@@ -438,6 +438,18 @@ LO_INLINE void lo_work_row(const kernel &work, const lo_points &points,
             *(real *)(at[result] + j * points.across[result]) = to[j];
 }
 
+/* Have a tile fetched whose points lie side by side, `ahead` points on. */
+template <typename real>
+LO_INLINE void lo_fetch_tile(const lo_points &points, char *const *at,
+                             int which, npy_intp ahead)
+{
+    if (which < 0 || points.along[which] != (npy_intp)sizeof(real))
+        return;
+    const char *from = at[which] + ahead * sizeof(real);
+    for (npy_intp j = 0; j < points.classes; j++)
+        lo_fetch(from + j * points.across[which], LO_LANES * sizeof(real));
+}
+
 /* Work on `count` data points as tiles. */
 template <typename kernel, typename real>
 LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
@@ -455,6 +467,9 @@ LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
         const npy_intp rest = count - lane;
         for (int which = 0; which < LO_ARRAYS; which++)
             here[which] = at[which] + lane * points.along[which];
+        /* Of the next strip, which is as wide. */
+        lo_fetch_tile<real>(points, here, 0, count);
+        lo_fetch_tile<real>(points, here, second, count);
         work.tile(points, here, (int)(rest < LO_LANES ? rest : LO_LANES),
                   scratch + lane * n, others + lane * n);
     }
