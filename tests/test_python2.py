@@ -54,8 +54,26 @@ def test_plain_python_gives_what_python_2_gave(tmp_path):
     said = done.stderr.splitlines()
     assert said[0] == 'lasagne_objectives: %s is Python 2, and translated in memory' % script
     package = os.path.join(SCRIPTS, 'plain2_package')
-    assert [line.count(package) for line in said[1:3]] == [1, 1] and len(said) == 4
+    assert [line.count(package) for line in said[1:3]] == [1, 1]
+    assert str(tmp_path) in said[3] and len(said) == 5
     assert not os.path.exists(os.path.join(package, '__pycache__', 'beside.cpython-%d%d.pyc' % sys.version_info[:2]))
+
+
+def test_plain_python_in_this_process(tmp_path, folder, monkeypatch, capfd):
+    script = os.path.join(SCRIPTS, 'plain2.py')
+    # whoever opens it by its number closes it
+    out = types.SimpleNamespace(write=sys.stdout.write, flush=sys.stdout.flush, fileno=lambda: os.dup(1))
+    for name, value in ('argv', [script, str(tmp_path)]), ('path', [SCRIPTS] + sys.path), ('stdout', out):
+        monkeypatch.setattr(sys, name, value)
+    with open(script, encoding='utf-8') as file:
+        source = file.read()
+    run(source, script)
+    sys.stdout.close()
+    with open(os.path.join(SCRIPTS, 'plain2.txt'), encoding='utf-8') as file:
+        assert capfd.readouterr().out == file.read()
+    for name in list(sys.modules):
+        if name.startswith(('plain2_package', 'settings2')):
+            del sys.modules[name]
 
 
 # ---------------------------------------------------------------------------
@@ -83,6 +101,13 @@ class Old:
 
     def __idiv__(self, other):
         return 'in place'
+
+
+class OldIterator:
+    """Iterates as iterators did."""
+
+    def next(self):
+        return 'next'
 
 
 ONES = np.array([3, 4])
@@ -132,10 +157,15 @@ ONES = np.array([3, 4])
         ('"ab".encode() + "c".decode()', 'abc'),
         ('coder.encode(1) + coder.decode(2)', 'encoded 1decoded 2'),
         ('unichr(0x394) == u"\u0394"', True),
+        ('a == None, a != None, None == a, a is None, 1 < 2', (False, True, False, False, True)),
+        ('3 == None, None != 3, None == None, 1 == None == 2', (False, True, True, False)),
+        ('sorted({1: 2}.viewitems()), {1: 2}.has_key(1)', ([(1, 2)], True)),
+        ('next(iter([1])), next(iter([]), 2), next(old_iterator)', (1, 2, 'next')),
+        ('isinstance("a", basestring), buffer("ab")[1]', (True, 98)),
     ],
 )
 def test_expressions(expression, expected):
-    got = value(expression, a=ONES, old=Old(), coder=Coder())
+    got = value(expression, a=ONES, old=Old(), coder=Coder(), old_iterator=OldIterator())
     assert (got.tolist() if isinstance(got, np.ndarray) else got) == expected
     assert isinstance(got, (np.ndarray, np.integer)) or type(got) is type(expected)
 
@@ -238,6 +268,31 @@ def test_files(tmp_path):
     scope = run(source, name=name)
     assert scope['text'] == '\xff\n' and scope['kept'] == '\xff\r\n'
     assert scope['binary'] == b'\xff\r\n' and scope['again'] == b'a\xff\xff\r\n' and scope['first'] == b'\xff'
+
+
+def test_data_are_bytes_to_those_who_are_not_in_python_2():
+    data = names.Data(b'ab,c')
+    assert (data[0], list(data), data.split(b','), data[:1] + b'x', b'x' + data[:1]) == (97, [97, 98, 44, 99], [b'ab', b'c'], b'ax', b'xa')
+    assert data == b'ab,c' and {data: 1}[b'ab,c'] and 2 * data == b'ab,cab,c' and b'b' in data and repr(data) == "b'ab,c'"
+    assert names.as_data((b'a', 1)) == (b'a', 1) and type(names.as_data((b'a', 1))[0]) is names.Data
+    scope = run('x = map(ord, data), data % (), data[0] + "\\xe4", [c for c in data][0] == "a", "%s" % (data,)', data=data)
+    assert scope['x'] == ([97, 98, 44, 99], 'ab,c', b'a\xe4', True, 'ab,c')
+
+
+def test_text_in_a_file_is_printed_as_its_bytes(tmp_path):
+    name = str(tmp_path / 'file')
+    run('f = open(name, "w"); print >>f, "\u0394", data; f.close()', name=name, data=names.Data(b'a'))
+    run('from __future__ import print_function\nf = open(name, "a", 1); print("\u0394", file=f); f.close()', name=name)
+    with open(name, encoding='utf-8') as file:
+        assert file.read() == '\u0394 a\n\u0394\n'
+
+
+def test_text_of_processes():
+    source = """
+        import subprocess
+        p = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True); x = p.communicate()[0]
+    """
+    assert run(source, command=[sys.executable, '-c', 'print(1)'])['x'] == '1\n'
 
 
 # (np.array([0, 1, 255], 'uint8'), 'caf\xc3\xa9', u'caf\xe9') with strings of bytes as Python 2 pickled them, by protocol 2; by hand.
@@ -376,6 +431,41 @@ def test_everything_if_asked_to(folder):
     assert folder.finder.loader('fissix.refactor', str(folder.path / 'both_there.py')) is None
 
 
+def test_empty_files_are_in_any_python(folder):
+    """Theano's folder of what it compiled is full of them."""
+    folder.finder.everything = True
+    (folder.path / 'empty_here.py').write_text('')
+    importlib.import_module('empty_here')
+    assert folder.said == []
+
+
+def test_warnings_of_a_file_are_left_to_python(recwarn):
+    assert tree.parses(b'"\\d" is 1') and not len(recwarn)
+
+
+def test_a_module_that_is_beside_is_missed(folder):
+    """In a package, from a file that parses as Python 3."""
+    package = folder.path / 'implicit_package'
+    package.mkdir()
+    for name, text in ('__init__', ''), ('user', 'import neighbour_here'), ('other', 'import nowhere_at_all'), ('neighbour_here', ''):
+        (package / (name + '.py')).write_text(text)
+    found = []
+    for name in 'user', 'other':
+        with pytest.raises(ImportError) as failed:
+            importlib.import_module('implicit_package.' + name)
+        found.append(tree.looks_like_python_2(failed.value))
+    assert found == [True, False]
+    assert not tree.looks_like_python_2(ImportError('cannot import name x', name='implicit_package'))
+    assert not tree.looks_like_python_2(ModuleNotFoundError('no name'))
+    assert tree.looks_like_python_2(NameError("name 'xrange' is not defined")) and not tree.looks_like_python_2(None)
+
+
+def test_a_source_is_loaded_where_nothing_is_translated(tmp_path):
+    (tmp_path / 'settings.py').write_text('x = 7 / 2')
+    assert modules.load_source('settings_here', str(tmp_path / 'settings.py')).x == 3.5
+    del sys.modules['settings_here']
+
+
 def test_without_fissix(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, 'fissix.pgen2.parse', None)
     (folder.path / 'two_more.py').write_text('print 1')
@@ -426,5 +516,5 @@ def test_install(monkeypatch):
 
 
 def test_names_of_builtins_alone():
-    assert names.as_bytes(b'a') == b'a' and names.as_text('a') == 'a' and 'os' not in modules.StandIns()
+    assert names.as_bytes(b'a') == b'a' and names.as_text('a') == 'a' and 'json' not in modules.StandIns()
     assert names.decode(b'a') == 'a'

@@ -548,3 +548,43 @@ def test_reciprocals_and_casts(scalar):
     assert scalar.Inv.impl(None, np.float32(3)).dtype == 'float32'
     cast = scalar.Cast(theano.scalar.int8)
     assert cast.impl(100) == 100 and cast.impl(200) == -56 and scalar.AND.identity == -1
+
+
+# ---------------------------------------------------------------------------
+# Convolutions
+
+
+def correlated(x, w):
+    """One filter of one image with one channel, flipped as in a convolution, where it fits."""
+    rows, columns = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
+    flipped = w[::-1, ::-1]
+    return np.array([[(x[i : i + w.shape[0], j : j + w.shape[1]] * flipped).sum() for j in range(columns)] for i in range(rows)])
+
+
+@pytest.mark.parametrize('mode', [theano.Mode('py', 'fast_compile'), theano.Mode('cvm', 'fast_run')], ids=['Python', 'C'])
+@pytest.mark.parametrize('interface', ['today', 'then'])
+@pytest.mark.filterwarnings('ignore')
+def test_convolutions(interface, mode):
+    """Theano's convolution in Python asks SciPy for names that this has moved, and the older Op in C includes a header that is gone."""
+    from theano.tensor.nnet import conv
+
+    x, w = theano.tensor.dtensor4(), theano.tensor.dtensor4()
+    result = (conv.conv2d if interface == 'then' else theano.tensor.nnet.conv2d)(x, w)
+    rng = np.random.RandomState(0)
+    image, kernel = rng.randn(5, 6), rng.randn(2, 3)
+    (((got,),),) = theano.function([x, w], [result], mode=mode)(image[None, None], kernel[None, None])
+    np.testing.assert_allclose(got, correlated(image, kernel), rtol=1e-12)
+
+
+@pytest.mark.parametrize('there, scipy', [(True, True), (False, False)])
+def test_signal_is_left_alone(monkeypatch, there, scipy):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: scipy or None)
+    module = types.SimpleNamespace(imported_scipy_signal=there)
+    repairs.find_signal(module)
+    assert vars(module) == {'imported_scipy_signal': there}
+
+
+def test_signal_is_found():
+    conv = types.SimpleNamespace(imported_scipy_signal=False)
+    repairs.find_signal(conv)
+    assert conv.convolve([1.0, 2.0], [3.0]).tolist() == [3, 6] and conv.imported_scipy_signal

@@ -5,6 +5,8 @@ been loaded. They replace as little as possible, and say what for.
 """
 
 import copy
+import importlib
+import importlib.util
 import zlib
 
 import numpy as np
@@ -213,6 +215,36 @@ def upcast_objects(scalar):
     scalar.upcast = lambda *dtypes: upcast(*map(as_dtype, dtypes))
 
 
+# What Theano's convolutions in Python call of SciPy, and where that has it.
+SIGNAL = {
+    '_valfrommode': 'scipy.signal._signaltools',
+    '_bvalfromboundary': 'scipy.signal._signaltools',
+    '_convolve2d': 'scipy.signal._sigtools',
+    'convolve': 'scipy.signal',
+}
+
+
+def find_signal(conv):
+    """Convolve in Python with a SciPy that has renamed its private modules.
+
+    Without it no convolution runs in the mode FAST_COMPILE.
+    """
+    if conv.imported_scipy_signal or importlib.util.find_spec('scipy') is None:
+        return
+
+    def called(name, module):
+        def function(*args, **kwargs):
+            # imported when it is called: that takes a while
+            function_now = getattr(importlib.import_module(module), name)
+            return function_now(*args, **kwargs)
+
+        return function
+
+    for name, module in SIGNAL.items():
+        setattr(conv, name, called(name, module))
+    conv.imported_scipy_signal = True
+
+
 def of_the_cache():
     """The repairs of Theano's cache, which any Python 3 needs.
 
@@ -245,6 +277,8 @@ def repairs_of(numpy_2):
         'theano.gof.cmodule': [find_blas],
         'theano.tensor.raw_random': [copy_random_states],
         'theano.tensor.blas': [multiply_empty_matrices],
+        'theano.tensor.nnet.conv': [find_signal],
+        'theano.tensor.nnet.abstract_conv': [find_signal],
         **of_the_cache(),
     }
     if numpy_2:

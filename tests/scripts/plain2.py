@@ -1,12 +1,24 @@
 # -*- coding: utf-8 -*-
 """Plain Python 2, in the ways of 2012. Argument: a folder to write to."""
+import base64
+import bz2
+import ConfigParser
 import cPickle
+import gzip
+import hashlib
+import imp
 import itertools
 import math
+import operator
 import os
 import random
 import string
+import struct
+import subprocess
 import sys
+import types
+import zipfile
+import zlib
 from StringIO import StringIO
 
 import plain2_package.beside
@@ -83,3 +95,124 @@ except (ValueError, KeyError), e:
     print 'caught', e
 print >>sys.stdout, 'end',
 print
+
+
+class Vocabulary:
+    """Has methods of names that those of dictionaries have."""
+    def __init__(self):
+        self.numbers = {'a': 0}
+
+    def iteritems(self):
+        return self.numbers.iteritems()
+
+    def keys(self):
+        return 'own'
+
+    def has_key(self, word):
+        return 'own'
+
+    def next(self, size=2):
+        return size
+
+    def join(self, words):
+        return words
+
+    def translate(self, word):
+        return word
+
+
+words = Vocabulary()
+print list(words.iteritems()), words.keys(), words.has_key(1), words.next(),
+print next(iter([5])), words.join(3), words.translate(4), words == None,
+print words != None, None == None, 3 == None != 4
+numbers = {'b': 1}
+print numbers.values(), list(numbers.viewvalues()), numbers.itervalues().next(),
+print sorted(numbers.viewkeys()), dict(numbers.viewitems()), numbers.has_key('a')
+by_size = [1, 3, 2]
+by_size.sort(cmp=lambda a, b: b - a)
+print by_size, 'a.b,'.translate(None, '.,'), operator.div(7, 2),
+print 'abc'.translate(string.maketrans('ab', 'xy')),
+print 'abc'.translate(string.maketrans('a', 'x'), 'c')
+
+# word vectors: text and numbers in one file
+with open(name, 'wb') as out:
+    out.write('2 2\nw1 ' + struct.pack('<2f', 1.5, -2.0) + '\nw2 ')
+    out.write(struct.pack('<2f', 0.25, 3.0) + '\n\xff')
+vectors = open(name, 'rb')
+count, size = map(int, vectors.readline().split())
+for _ in xrange(count):
+    letters = []
+    while True:
+        letter = vectors.read(1)
+        if letter == ' ':
+            break
+        if letter != '\n':
+            letters.append(letter)
+    print ''.join(letters), struct.unpack('<%df' % size, vectors.read(4 * size)),
+rest = vectors.read()
+print rest == '\n\xff', rest[1] == '\xff', map(ord, rest), len(rest), '\n' in rest,
+print vectors.read() == '', isinstance(rest, basestring), rest.strip() == '\xff'
+print [ord(c) for c in rest], rest[:1] + 'x' == '\nx', 'x' + rest[:1] == 'x\n',
+print {rest: 1}['\n\xff'], rest < 'z', rest * 2 == rest + rest, repr(rest[:1])
+vectors.close()
+
+with open(name, 'wb') as out:
+    out.write('the cat \nthe dog\n')
+for line in open(name, 'rb'):
+    print " ".join([line.strip()]), line.split(' ')[1] in {'cat': 1},
+lines = open(name, 'rb').readlines()
+data = open(name, 'rb').read()
+print lines, data.split('\n'), data.replace('the', 'a'), '%s' % data, data.upper()
+print data.index('cat'), '[%3d]' % len(data), data.encode('hex')[:6], str(data[:3])
+
+compressed = os.path.join(folder, 'text.gz')
+out = gzip.open(compressed, 'w')
+out.write('the cat\nthe dog\n')
+out.close()
+for line in gzip.open(compressed):
+    print line.split(), line == 'the cat\n',
+print gzip.open(compressed, 'r').readline() == 'the cat\n', gzip.open(compressed).read() == ''
+out = gzip.open(compressed, 'wb')
+cPickle.dump(['pickled'], out, -1)
+out.close()
+print cPickle.load(gzip.open(compressed, 'rb'))
+out = bz2.BZ2File(compressed, 'w')
+out.write('a line\n')
+out.close()
+print bz2.BZ2File(compressed).readlines(), bz2.decompress(bz2.compress('a')) == 'a'
+out = zipfile.ZipFile(compressed, 'w')
+out.writestr('inside', 'a b')
+out.close()
+print zipfile.ZipFile(compressed).read('inside').split(' ')
+cPickle.dump({'by': 'text'}, open(name, 'wb'))
+print cPickle.load(open(name, 'rb')), cPickle.Unpickler(open(name, 'rb')).load()
+
+process = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+print process.communicate('to a process'.encode('utf-8'))[0].split(' '),
+print subprocess.check_output(['echo', 'a b']).split()
+print hashlib.md5('a').hexdigest(), zlib.decompress(zlib.compress('a' * 9)),
+sha = hashlib.sha1()
+sha.update('a')
+print sha.hexdigest()[:9], base64.b64encode('ab'), base64.decodestring('YWI=\n'),
+print zlib.crc32('a') & 0xffffffff
+
+with open(name, 'w') as out:
+    out.write('[net]\nunits = 3 ; a comment\n')
+settings = ConfigParser.SafeConfigParser()
+settings.readfp(open(name))
+print settings.getint('net', 'units'), isinstance(open(name), file),
+print isinstance(open(name, 'rb'), types.FileType)
+with open(name + '.py', 'w') as out:
+    out.write('print "imported",\nx = 7 / 2\n')
+print imp.load_source('settings2', name + '.py').x
+
+written = StringIO()
+written.write('a ')
+written.write(open(name, 'rb').read()[:3])
+print written.getvalue(), StringIO(open(name, 'rb').read()).readline()
+out = open(name, 'w', 0)
+print >>out, 'naïve', 1.0
+print open(name).read() == 'naïve 1.0\n', open(name, 'r+').read(2), open(name, 'rb+').read(2)
+sys.stdout.flush()
+sys.stdout = os.fdopen(sys.stdout.fileno(), 'w', 0)
+print 'naïve, at once', 3

@@ -20,6 +20,7 @@ from lasagne_objectives.revival import lent
 from lasagne_objectives.revival.imports import builtins_with
 from lasagne_objectives.revival.python2 import names
 from lasagne_objectives.revival.python2.names import as_bytes, as_text
+from lasagne_objectives.revival.python2.tree import TreeFinder
 from lasagne_objectives.revival.renamed import give_names
 
 __all__ = ['builtins_for']
@@ -27,7 +28,12 @@ __all__ = ['builtins_for']
 
 # fissix lists what has only been renamed.
 RENAMED = dict(
-    MAPPING, md5='hashlib', sets='builtins', urllib2='urllib.request'
+    MAPPING,
+    exceptions='builtins',
+    imp='importlib',
+    md5='hashlib',
+    sets='builtins',
+    urllib2='urllib.request',
 )
 
 
@@ -141,19 +147,182 @@ def pickle_then():
 
 
 def binary(file):
-    """The file of bytes in one that is not opened as binary."""
-    return getattr(file, 'buffer', file)
+    """A file as pickles are read from it and written to it."""
+    # sys.stdin is none of ours
+    return getattr(file, 'plain', getattr(file, 'buffer', file))
+
+
+class TextBuffer(io.StringIO):
+    """A string to write to, bytes as well."""
+
+    def write(self, x):
+        return super().write(as_text(x))
+
+
+class DataBuffer(names.Reading, io.BytesIO):
+    """Bytes to read from."""
 
 
 def string_io():
-    """One class for text and for bytes."""
+    """One function for text and for bytes."""
 
     def StringIO(content=''):
-        return (io.BytesIO if isinstance(content, bytes) else io.StringIO)(
-            content
-        )
+        is_data = isinstance(content, bytes)
+        return (DataBuffer if is_data else TextBuffer)(content)
 
     return {'StringIO': StringIO}
+
+
+def gzip_then():
+    """Files that are of strings."""
+    import gzip
+
+    class GzipFile(names.Reading, gzip.GzipFile):
+        pass
+
+    def open(filename, mode='rb', compresslevel=9):
+        return GzipFile(filename, mode, compresslevel)
+
+    return {'GzipFile': GzipFile, 'open': open}
+
+
+def bz2_then():
+    """Files that are of strings."""
+    import bz2
+
+    class BZ2File(names.Reading, bz2.BZ2File):
+        def __init__(self, filename, mode='r', buffering=0, compresslevel=9):
+            super().__init__(filename, mode[0], compresslevel=compresslevel)
+
+    return dict(of_bytes('bz2', 'compress decompress')(), BZ2File=BZ2File)
+
+
+def zipfile_then():
+    """What is in an archive can be used as a string."""
+    import zipfile
+
+    class ZipFile(zipfile.ZipFile):
+        def read(self, *args, **kwargs):
+            return names.as_data(super().read(*args, **kwargs))
+
+    return {'ZipFile': ZipFile}
+
+
+def of_bytes(module, functions):
+    """The functions of a module that are of bytes, for strings."""
+
+    def then():
+        now = importlib.import_module(module)
+        return {
+            name: names.on_bytes(function)
+            for name, function in methods(now, functions).items()
+        }
+
+    return then
+
+
+def base64_then():
+    """Strings in base 64."""
+    coders = of_bytes(
+        'base64', 'b64decode b64encode decodebytes encodebytes'
+    )()
+    return dict(
+        coders,
+        decodestring=coders['decodebytes'],
+        encodestring=coders['encodebytes'],
+    )
+
+
+class Hash:
+    """What computes the hash of strings.
+
+    Parameters
+    ----------
+    now : hash of hashlib
+    """
+
+    def __init__(self, now):
+        self.now = now
+
+    def __getattr__(self, name):
+        return names.on_bytes(getattr(self.now, name))
+
+
+def hashlib_then():
+    """Hashes of strings."""
+    import hashlib
+
+    def of_strings(function):
+        return lambda *args: Hash(function(*map(as_bytes, args)))
+
+    functions = methods(hashlib, 'md5 sha1 sha224 sha256 sha384 sha512')
+    return {name: of_strings(f) for name, f in functions.items()}
+
+
+def subprocess_then():
+    """Processes that read and write strings."""
+    import subprocess
+
+    def with_strings(function):
+        def function_then(*args, **kwargs):
+            if not kwargs.get('universal_newlines'):
+                kwargs.setdefault('encoding', 'latin-1')
+            return function(*args, **kwargs)
+
+        return function_then
+
+    class Popen(subprocess.Popen):
+        __init__ = with_strings(subprocess.Popen.__init__)
+
+    return {
+        'Popen': Popen,
+        'check_output': with_strings(subprocess.check_output),
+    }
+
+
+def os_then():
+    """Files by their numbers."""
+    return {'fdopen': names.open_then}
+
+
+def load_source(name, path, file=None):
+    """``imp.load_source``: import a file, of Python 2 as well."""
+    finders = [f for f in sys.meta_path if isinstance(f, TreeFinder)]
+    loaders = [finder.loader(name, path) for finder in finders]
+    spec = importlib.util.spec_from_file_location(
+        name, path, loader=(loaders + [None])[0]
+    )
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def imp_then():
+    """What is in ``importlib`` now."""
+    return {
+        'load_source': load_source,
+        'new_module': types.ModuleType,
+        'reload': names.reload_then,
+    }
+
+
+def operator_then():
+    """Division."""
+    return {'div': names.divide, 'idiv': names.divide_in_place}
+
+
+def configparser_then():
+    """Parsers by the names that they had."""
+    import configparser
+
+    class ConfigParser(configparser.ConfigParser):
+        def __init__(self, *args, **kwargs):
+            kwargs = dict(dict(inline_comment_prefixes=';'), **kwargs)
+            super().__init__(*args, strict=False, **kwargs)
+
+        readfp = configparser.ConfigParser.read_file
+
+    return {'ConfigParser': ConfigParser, 'SafeConfigParser': ConfigParser}
 
 
 def itertools_then():
@@ -217,6 +386,7 @@ def types_then():
         'BooleanType': bool,
         'ClassType': type,
         'DictType': dict,
+        'FileType': names.file,
         'FloatType': float,
         'InstanceType': object,
         'IntType': int,
@@ -306,9 +476,7 @@ def multiprocessing_then():
 
 def hashes():
     """The one hash that the module ``md5`` has."""
-    import hashlib
-
-    return {'new': lambda x='': hashlib.md5(as_bytes(x))}
+    return {'new': hashlib_then()['md5']}
 
 
 def sets_then():
@@ -322,20 +490,33 @@ def builtins_then():
 
 
 CHANGED = {
+    'ConfigParser': configparser_then,
     'StringIO': string_io,
     '__builtin__': builtins_then,
+    'base64': base64_then,
+    'binascii': of_bytes('binascii', 'crc32 hexlify unhexlify'),
+    'bz2': bz2_then,
     'cPickle': pickle_then,
     'cStringIO': string_io,
     'csv': csv_then,
+    'gzip': gzip_then,
+    'hashlib': hashlib_then,
+    'imp': imp_then,
     'itertools': itertools_then,
     'math': math_then,
     'md5': hashes,
     'multiprocessing': multiprocessing_then,
+    'operator': operator_then,
+    'os': os_then,
     'pickle': pickle_then,
     'random': random_then,
     'sets': sets_then,
     'string': string_then,
+    'struct': of_bytes('struct', 'calcsize pack unpack unpack_from'),
+    'subprocess': subprocess_then,
     'types': types_then,
     'urllib': urls,
     'urllib2': urls,
+    'zipfile': zipfile_then,
+    'zlib': of_bytes('zlib', 'adler32 compress crc32 decompress'),
 }

@@ -2,8 +2,9 @@
 
 What was a string of bytes is a string here, each of whose characters is a
 byte: that of Latin-1. So a file has the length, the characters and the words
-that it had, and is written as it was read. What was read from a file opened
-as binary is ``bytes``.
+that it had, and is written as it was read. What is read at once from a file
+opened as binary may be text or not: it is ``bytes`` that can be used as a
+string, see :class:`Data`.
 """
 
 import builtins
@@ -16,6 +17,7 @@ import itertools
 import math
 import operator
 import sys
+from collections.abc import ItemsView, KeysView, ValuesView
 
 import numpy as np
 
@@ -141,6 +143,65 @@ def sorted_then(iterable, cmp=None, key=None, reverse=False):
     return sorted(iterable, key=key_of(cmp, key), reverse=reverse)
 
 
+# ----------------------------------------------------------------------------
+# Methods of dictionaries
+
+
+def list_of(name):
+    """``x.keys()`` and the like: a list where it would be a view."""
+
+    def method(x, *args, **kwargs):
+        result = getattr(x, name)(*args, **kwargs)
+        return list(result) if isinstance(result, VIEWS) else result
+
+    return method
+
+
+def by_prefix(prefix, name):
+    """``x.iterkeys()`` and the like, or what ``x`` has by that name."""
+
+    def method(x, *args, **kwargs):
+        own = getattr(x, prefix + name, None)
+        if own is not None:
+            return own(*args, **kwargs)
+        result = getattr(x, name)(*args, **kwargs)
+        return iter(result) if prefix == 'iter' else result
+
+    return method
+
+
+VIEWS = KeysView, ValuesView, ItemsView
+
+
+def has_key(x, *args, **kwargs):
+    """``x.has_key(key)``."""
+    own = getattr(x, 'has_key', None)
+    return args[0] in x if own is None else own(*args, **kwargs)
+
+
+def next_then(x, *default):
+    """``next``, of what only has a method of that name as well."""
+    if not hasattr(type(x), '__next__') and hasattr(x, 'next'):
+        return x.next()
+    return next(x, *default)
+
+
+def equals_none(x):
+    """``x == None``, which for an array was one bool."""
+    return x is None if isinstance(x, np.ndarray) else x == None  # noqa: E711
+
+
+def differs_from_none(x):
+    """``x != None``, likewise."""
+    return (
+        x is not None if isinstance(x, np.ndarray) else x != None  # noqa: E711
+    )
+
+
+# ----------------------------------------------------------------------------
+# Sorting
+
+
 def sort(x, cmp=None, key=None, reverse=False, **others):
     """``x.sort(...)`` with arguments without a name."""
     if not isinstance(x, list):  # an array, whose first argument is the axis
@@ -167,7 +228,113 @@ def as_bytes(x):
 
 def as_text(x):
     """The string of Python 2 that bytes were."""
-    return x.decode('latin-1') if isinstance(x, bytes) else x
+    return str(x, 'latin-1') if isinstance(x, bytes) else x
+
+
+class Data(bytes):
+    """Bytes which are a string for files that are translated.
+
+    ``data[0] == 'a'`` and ``data.split(' ')`` are what they were. To all
+    others, libraries that are given such, they are bytes.
+    """
+
+    __hash__ = bytes.__hash__  # which is that of the string
+
+    def __getitem__(self, key):
+        item = bytes.__getitem__(self, key)
+        if isinstance(item, bytes):
+            return Data(item)
+        return Data([item]) if for_python_2() else item
+
+    def __iter__(self):
+        items = bytes.__iter__(self)
+        return (Data([item]) for item in items) if for_python_2() else items
+
+    def __contains__(self, x):
+        return bytes.__contains__(self, as_bytes(x))
+
+    def __add__(self, other):
+        return Data(bytes.__add__(self, as_bytes(other)))
+
+    def __radd__(self, other):
+        return Data(as_bytes(other) + bytes(self))
+
+    def __mul__(self, times):
+        return Data(bytes.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+
+def for_python_2():
+    """Whether a method is called from a file that was translated."""
+    frame = sys._getframe(2)
+    # What is here acts for the file that calls it: map(ord, data).
+    while frame.f_globals is globals():
+        frame = frame.f_back
+    return frame.f_builtins.get('__divide__') is divide
+
+
+def compared(name):
+    """A comparison of :class:`Data`, with strings as well."""
+
+    def method(self, other):
+        return getattr(str, name)(as_text(self), as_text(other))
+
+    return method
+
+
+def as_of_text(name):
+    """A method of :class:`Data`, for Python 2 that of the string."""
+
+    def method(self, *args, **kwargs):
+        if for_python_2():
+            return getattr(as_text(self), name)(*map(as_text, args), **kwargs)
+        return getattr(bytes, name)(self, *args, **kwargs)
+
+    return method
+
+
+for _name in 'eq ne lt le gt ge'.split():
+    setattr(Data, '__%s__' % _name, compared('__%s__' % _name))
+for _name in vars(str):
+    if hasattr(bytes, _name) and not _name.startswith('_'):
+        setattr(Data, _name, as_of_text(_name))
+for _name in '__format__', '__mod__', '__repr__', '__str__':
+    setattr(Data, _name, as_of_text(_name))
+
+
+def as_data(x):
+    """Bytes as those that can be used as a string; else the thing itself."""
+    if isinstance(x, tuple):
+        return tuple(map(as_data, x))
+    return Data(x) if type(x) is bytes else x
+
+
+def on_bytes(function):
+    """A function of bytes for strings of Python 2."""
+
+    @functools.wraps(function)
+    def function_then(*args, **kwargs):
+        kwargs = {key: as_bytes(x) for key, x in kwargs.items()}
+        return as_data(function(*map(as_bytes, args), **kwargs))
+
+    return function_then
+
+
+def join(separator, *args, **kwargs):
+    """``separator.join(strings)``, some of which may be bytes."""
+    if not isinstance(separator, (bytes, str)):
+        return separator.join(*args, **kwargs)
+    return as_text(separator).join(map(as_text, *args))
+
+
+def translate(x, *args, **kwargs):
+    """``x.translate(table, deleted)`` of a string."""
+    if not isinstance(x, (bytes, str)):
+        return x.translate(*args, **kwargs)
+    table, deleted = map(as_text, (args + ('',))[:2])
+    text = ''.join(c for c in as_text(x) if c not in deleted)
+    return text if table is None else text.translate(table)
 
 
 # What these encode and decode are bytes on both sides.
@@ -177,8 +344,9 @@ CODECS_OF_BYTES = {'base64', 'bz2', 'hex', 'zlib'}
 def encode(x, *args, **kwargs):
     """``x.encode(...)``, from text to a string of bytes."""
     # of another class it is something else
-    of = encode_string if isinstance(x, str) else type(x).encode
-    return of(x, *args, **kwargs)
+    if not isinstance(x, (bytes, str)):
+        return x.encode(*args, **kwargs)
+    return encode_string(as_text(x), *args, **kwargs)
 
 
 def decode(x, *args, **kwargs):
@@ -223,12 +391,65 @@ class TextFile(io.TextIOWrapper):
     def write(self, x):
         return super().write(as_text(x))
 
+    @property
+    def plain(self):
+        """The file as Python 3 reads it, for pickles."""
+        return self.buffer
 
-class BinaryFile(io.BufferedWriter):
-    """A file to write bytes to, or a string of Python 2."""
+
+class Reading:
+    """What a file of bytes gives in Python 2: lines, and data."""
+
+    def read(self, *args):
+        return as_data(super().read(*args))
+
+    def readline(self, *args):
+        return as_text(super().readline(*args))
+
+    def readlines(self, *args):
+        return list(map(as_text, super().readlines(*args)))
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
 
     def write(self, x):
         return super().write(as_bytes(x))
+
+    @property
+    def plain(self):
+        """The file as Python 3 reads it, for pickles."""
+        return Plain(super())
+
+
+class Plain:
+    """A file by the methods of another class.
+
+    Parameters
+    ----------
+    file : super
+    """
+
+    def __init__(self, file):
+        for name in 'read', 'readinto', 'readline', 'write':
+            setattr(self, name, getattr(file, name))
+
+
+class BinaryReader(Reading, io.BufferedReader):
+    """A file that is opened as binary, to be read."""
+
+
+class BinaryWriter(Reading, io.BufferedWriter):
+    """One to be written: bytes, or a string of Python 2."""
+
+
+class BinaryFile(Reading, io.BufferedRandom):
+    """One for both."""
 
 
 def open_then(name, mode='r', buffering=-1):
@@ -236,16 +457,43 @@ def open_then(name, mode='r', buffering=-1):
     newline = None if 'U' in mode else '\n'
     mode = mode.replace('U', '') or 'r'
     if 'b' not in mode:
-        raw = io.open(name, mode + 'b')
-        return TextFile(raw, encoding='latin-1', newline=newline)
-    if '+' in mode or mode[0] == 'r':
-        return io.open(name, mode)
-    return BinaryFile(io.FileIO(name, mode))
+        return text_file(name, mode, buffering, newline)
+    raw = io.FileIO(name, mode.replace('b', ''))
+    if '+' in mode:
+        return BinaryFile(raw)
+    return (BinaryReader if 'r' in mode else BinaryWriter)(raw)
 
 
-def print_function(*values, **options):
+def text_file(name, mode, buffering, newline='\n'):
+    """A file that is not opened as binary: by its name, or its number."""
+    at_once = buffering == 0 and mode[0] != 'r'
+    return TextFile(
+        io.open(name, mode + 'b', 0 if at_once else -1),
+        encoding='latin-1',
+        newline=newline,
+        line_buffering=buffering == 1,
+        write_through=at_once,
+    )
+
+
+class FileType(type):
+    """Files of any class are of the type ``file``."""
+
+    def __instancecheck__(cls, x):
+        return isinstance(x, io.IOBase)
+
+
+class file(metaclass=FileType):
+    """``file``: a type, and what opens one."""
+
+    def __new__(cls, name, mode='r', buffering=-1):
+        return open_then(name, mode, buffering)
+
+
+def print_function(*values, file=None, **options):
     """``print`` where it is imported from ``__future__``."""
-    print(*map(shown, values), **options)
+    file = sys.stdout if file is None else file
+    print(*[shown(x, file) for x in values], file=file, **options)
 
 
 def print_statement(*values, end='\n', file=None):
@@ -257,7 +505,7 @@ def print_statement(*values, end='\n', file=None):
     file = sys.stdout if file is None else file
     line, spaced = '', id(file) in _spaced
     for value in values:
-        text = str(shown(value))
+        text = str(shown(value, file))
         line += ' ' * spaced + text
         spaced = text[-1:] not in ('\n', '\t')
     _spaced.discard(id(file))
@@ -272,12 +520,14 @@ def print_statement(*values, end='\n', file=None):
 _spaced = set()
 
 
-def shown(x):
+def shown(x, file):
     """What is printed of a value: 12 digits of a float, and bytes as text."""
     if type(x) is float:
         digits = '%.12g' % x
         return digits if set(digits) & set('.en') else digits + '.0'
-    if isinstance(x, str) and not x.isascii():
+    x = as_text(x)
+    # the bytes themselves go to a file that the script has opened
+    if isinstance(x, str) and not isinstance(file, TextFile):
         try:
             return as_bytes(x).decode('utf-8')
         except UnicodeError:
@@ -315,25 +565,40 @@ def apply(function, args=(), kwargs=None):
 NAMES = dict(
     vars(builtins),
     __decode__=decode,
+    __differs_from_none__=differs_from_none,
     __divide__=divide,
     __divide_attribute__=divide_attribute,
     __divide_in_place__=divide_in_place,
     __divide_item__=divide_item,
     __encode__=encode,
+    __equals_none__=equals_none,
+    __has_key__=has_key,
+    __items__=list_of('items'),
+    __iteritems__=by_prefix('iter', 'items'),
+    __iterkeys__=by_prefix('iter', 'keys'),
+    __itervalues__=by_prefix('iter', 'values'),
+    __join__=join,
     __key__=Key(),
+    __keys__=list_of('keys'),
     __sort__=sort,
+    __translate__=translate,
+    __values__=list_of('values'),
+    __viewitems__=by_prefix('view', 'items'),
+    __viewkeys__=by_prefix('view', 'keys'),
+    __viewvalues__=by_prefix('view', 'values'),
     StandardError=Exception,
     apply=apply,
-    basestring=str,
-    buffer=memoryview,
+    basestring=(str, Data),
+    buffer=lambda x: memoryview(as_bytes(x)),
     cmp=compare,
     execfile=execfile,
-    file=open_then,
+    file=file,
     filter=filter_then,
     input=lambda prompt='': eval(input(prompt), sys._getframe(1).f_globals),
     intern=sys.intern,
     long=int,
     map=map_then,
+    next=next_then,
     open=open_then,
     print=print_statement,
     range=range_then,

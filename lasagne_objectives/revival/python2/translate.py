@@ -21,10 +21,17 @@ __all__ = ['translated']
 # Those that keep lines where they are, and are not about names, which
 # Python 2 gets from its builtins and modules.
 FIXERS = (
-    'dict except exec funcattrs getcwdu has_key metaclass methodattrs ne next '
-    'nonzero numliterals paren print raise renames repr sys_exc throw '
-    'tuple_params xreadlines'
+    'except exec funcattrs getcwdu metaclass methodattrs ne next nonzero '
+    'numliterals paren print raise renames repr sys_exc throw tuple_params '
+    'xreadlines'
 ).split()
+
+# Methods that a string, a list or a dictionary no longer has, or no longer has
+# so. Whose method it is turns out when it is called.
+METHODS = set(
+    'decode encode has_key items iteritems iterkeys itervalues join keys '
+    'translate values viewitems viewkeys viewvalues'.split()
+)
 
 # fissix unpacks a parameter that is a tuple on a line which it inserts.
 UNPACKS = re.compile(r'\s*\(.*\) = xxx_todo_changeme\d*$')
@@ -190,11 +197,29 @@ class Meaning(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         method = getattr(node.func, 'attr', None)
-        if method in ('encode', 'decode') or method == 'sort' and node.args:
+        compares = node.args or any(k.arg == 'cmp' for k in node.keywords)
+        if method in METHODS or method == 'sort' and compares:
             node.args.insert(0, node.func.value)
             name = ast.Name('__%s__' % method, ast.Load())
             node.func = ast.copy_location(name, node.func)
         return node
+
+    def visit_Compare(self, node):
+        self.generic_visit(node)
+        sides = [node.left] + node.comparators
+        nones = [side for side in sides if is_none(side)]
+        if len(sides) == 2 and len(nones) == 1:
+            (other,) = [side for side in sides if side not in nones]
+            if isinstance(node.ops[0], ast.Eq):
+                return call('__equals_none__', node, other)
+            if isinstance(node.ops[0], ast.NotEq):
+                return call('__differs_from_none__', node, other)
+        return node
+
+
+def is_none(node):
+    """Whether a node is the constant ``None``."""
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 def call(function, node, *arguments):

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import sysconfig
+import warnings
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import spec_from_file_location
 
@@ -89,7 +90,8 @@ class TreeFinder:
             return None
         with open(file, 'rb') as opened:
             source = opened.read()
-        if not self.is_meant(file) and parses(source):
+        # Theano's folder of what it compiled is full of empty modules.
+        if not source or not self.is_meant(file) and parses(source):
             return None
         try:
             from fissix.pgen2.parse import ParseError
@@ -186,15 +188,20 @@ def parses(source):
     """Whether bytes are a program in Python 3, or no program at all."""
     if b'\0' in source:
         return True
-    try:
-        compile(source, 'a file', 'exec', dont_inherit=True)
-    except SyntaxError:
-        return False
+    with warnings.catch_warnings():
+        # Python says it when it runs the file.
+        warnings.simplefilter('ignore')
+        try:
+            compile(source, 'a file', 'exec', dont_inherit=True)
+        except SyntaxError:
+            return False
     return True
 
 
 def looks_like_python_2(error):
-    """Whether an error asks for a name that only Python 2 has.
+    """Whether an error asks for what only Python 2 has.
+
+    That is a name, or a module beside the one that imports it, in a package.
 
     Parameters
     ----------
@@ -205,7 +212,24 @@ def looks_like_python_2(error):
     bool
     """
     misses = isinstance(error, (AttributeError, ImportError, NameError))
-    return misses and not NAMES.isdisjoint(re.findall(r'\w+', str(error)))
+    return misses and (
+        not NAMES.isdisjoint(re.findall(r'\w+', str(error)))
+        or isinstance(error, ModuleNotFoundError)
+        and is_beside(error)
+    )
+
+
+def is_beside(error):
+    """Whether the module that was not found lies beside a file that ran."""
+    first = (error.name or '').partition('.')[0]
+    folders, frame = set(), error.__traceback__
+    while frame is not None:
+        folders.add(os.path.dirname(frame.tb_frame.f_code.co_filename))
+        frame = frame.tb_next
+    return any(
+        folder and first and PathFinder.find_spec(first, [folder]) is not None
+        for folder in folders
+    )
 
 
 def install(everything, say):

@@ -18,7 +18,7 @@ PACKAGE = os.path.dirname(os.path.dirname(FOLDER))
 DOWNSAMPLE = 'theano.tensor.signal.downsample'
 
 HINT = (
-    "lasagne_objectives: that name is of Python 2. If the script is, though "
+    "lasagne_objectives: Python 2 has that. If the script is Python 2, though "
     "it parses as Python 3, run it by python -m lasagne_objectives --python2"
 )
 

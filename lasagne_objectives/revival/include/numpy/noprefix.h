@@ -1,0 +1,1 @@
+#include <numpy/then.h>
