@@ -16,7 +16,8 @@
 #define LO_METHOD inline __attribute__((always_inline))
 
 /* Of a function whose time goes to arithmetic: GCC uses half of a register of
- * 512 bits where nothing says otherwise. */
+ * 512 bits where nothing says otherwise. Not for tiles, which are read as soon
+ * as halves of them have been written. */
 #if defined(__AVX512F__) && !defined(__clang__) && __GNUC__ >= 8
 #define LO_WIDE __attribute__((noinline, target("prefer-vector-width=512")))
 #else
