@@ -595,7 +595,7 @@ class ResolveLogits(gof.Optimizer):
         step = gof.FunctionGraph(node.op.inputs, node.op.outputs, clone=True)
         self.optimize(step)
         scan = Scan(step.inputs, step.outputs, node.op.info)
-        return scan(*node.inputs, **dict(return_list=True))
+        return scan(*node.inputs, return_list=True)
 
 
 def _has_unresolved(scan):

@@ -162,6 +162,7 @@ ONES = np.array([3, 4])
         ('sorted({1: 2}.viewitems()), {1: 2}.has_key(1)', ([(1, 2)], True)),
         ('next(iter([1])), next(iter([]), 2), next(old_iterator)', (1, 2, 'next')),
         ('isinstance("a", basestring), buffer("ab")[1]', (True, 98)),
+        ('bytes(5), isinstance("a", bytes)', ('5', True)),
     ],
 )
 def test_expressions(expression, expected):
@@ -341,7 +342,7 @@ def test_pickles_of_python_2(tmp_path, module, mode):
         ('import __builtin__\nx = __builtin__.range(1)', [0]),
         ('import Queue, ConfigParser, md5, sets\nx = md5.new("a").hexdigest()[:4], sets.Set([1]) == set([1])', ('0cc1', True)),
         ('import os.path\nx = os.path.basename("a/b")', 'b'),
-        ('import sys\nreload(sys)\nsys.setdefaultencoding("utf8")\nx = sys.maxint > 0', True),
+        ('import sys\nreload(sys)\nsys.setdefaultencoding("utf8")\nsys.exc_clear()\nx = sys.maxint > 0', True),
         ('execfile(script)\nx = y', 3),
         ('scope = {}\nexecfile(script, scope)\nx = scope["y"]', 3),
         ('from multiprocessing import Pool\nimport multiprocessing\nx = multiprocessing.cpu_count() > 0', True),

@@ -314,7 +314,7 @@ def _replace_by_sweep(fgraph, inputs, results, totals):
     op = Sweep(composite(inputs, results), tuple(v.dtype for v in sums))
     replaced = sums + results[len(sums) :]
     fgraph.replace_all_validate(
-        list(zip(replaced, op(*inputs, **dict(return_list=True)))),
+        list(zip(replaced, op(*inputs, return_list=True))),
         reason='lasagne_objectives',
     )
 
@@ -387,7 +387,7 @@ def _read_moved(fgraph, node, reader, moved_rows):
     inputs = list(node.inputs)
     for operand in reader.inputs[1:]:
         inputs += _not_reshaped(operand, node.inputs[0])
-    results = moved_rows(reader.op)(*inputs, **dict(return_list=True))
+    results = moved_rows(reader.op)(*inputs, return_list=True)
     replaced = []
     for old, new in zip(reader.outputs, results):
         if old.ndim == 1:

@@ -162,7 +162,7 @@ def _keep_float16(fgraph, node):
     casts = [_narrowed(variable) for variable in written]
     if narrow[0] is node.inputs[0] or None in casts:
         return
-    outputs = node.op(*narrow, **dict(return_list=True))
+    outputs = node.op(*narrow, return_list=True)
     replacements = []
     for old, new in zip(node.outputs, outputs):
         if has_classes(old, node):

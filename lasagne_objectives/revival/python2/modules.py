@@ -70,8 +70,15 @@ def builtins_for(futures):
     -------
     dict
     """
-    # Scripts set it, in vain: there are no encodings by default any more.
-    lent.lend(sys, {'setdefaultencoding': lambda encoding: None})
+    # Called in vain: there are no encodings by default any more, and an error
+    # is forgotten by itself.
+    lent.lend(
+        sys,
+        {
+            'exc_clear': lambda: None,
+            'setdefaultencoding': lambda encoding: None,
+        },
+    )
     return make_builtins(
         relative='absolute_import' not in futures,
         statement='print_function' not in futures,

@@ -590,6 +590,7 @@ NAMES = dict(
     apply=apply,
     basestring=(str, Data),
     buffer=lambda x: memoryview(as_bytes(x)),
+    bytes=str,
     cmp=compare,
     execfile=execfile,
     file=file,
