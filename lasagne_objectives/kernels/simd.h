@@ -189,6 +189,11 @@ LO_INLINE bool lo_is_new(npy_intp n, int i)
     return i >= LO_LAST - (int)(n % LO_LAST);
 }
 
+/* Where the reduction to a maximum begins is the compiler's choice. clang's is
+ * the lowest finite number: what comes out as that may be -inf. */
+LO_INLINE bool lo_is_lowest(float x) { return x == -FLT_MAX; }
+LO_INLINE bool lo_is_lowest(double x) { return x == -DBL_MAX; }
+
 /* The largest of the numbers of a row; NaN loses. */
 template <typename real>
 LO_INLINE real lo_largest_of_row(const real *z, npy_intp n)
@@ -201,6 +206,11 @@ LO_INLINE real lo_largest_of_row(const real *z, npy_intp n)
     #pragma omp simd reduction(max:m)
     for (int i = 0; i < LO_LAST; i++)
         m = last[i] > m ? last[i] : m;
+    if (lo_is_lowest(m)) {
+        m = -INFINITY;
+        for (npy_intp j = 0; j < n; j++)
+            m = z[j] > m ? z[j] : m;
+    }
     return m;
 }
 
@@ -220,6 +230,11 @@ LO_INLINE void lo_largest_of(const real *z, int n, int but, real *largest,
         const real x = all || i != but ? z[i] : -INFINITY;
         m = x > m ? x : m;
         found |= x != x;
+    }
+    if (lo_is_lowest(m)) {
+        m = -INFINITY;
+        for (int i = 0; i < n; i++)
+            m = (all || i != but) && z[i] > m ? z[i] : m;
     }
     *largest = m;
     *nan |= found;

@@ -6,6 +6,8 @@ those of which only the sum is wanted: of an aggregated loss and its gradient
 nothing of the size of the batch is written but the gradient.
 """
 
+import zlib
+
 import numpy as np
 from theano import gof
 import theano.scalar as scal
@@ -13,7 +15,7 @@ import theano.tensor as T
 from theano.scalar.basic import Composite
 from theano.tensor.elemwise import Elemwise
 
-from lasagne_objectives.kernels.c_kernel import CKernel
+from lasagne_objectives.kernels.c_kernel import CKernel, read
 from lasagne_objectives.kernels.elementwise import Kernel
 
 
@@ -159,7 +161,11 @@ class Sweep(CKernel):
 
     def c_code_cache_version_apply(self, node):
         version = self.scalar_op.c_code_cache_version()
-        return self.c_code_cache_version() + version if version else ()
+        if not version:
+            return ()
+        # with what writes the loops
+        written = zlib.crc32(read('sweep.py').encode())
+        return self.c_code_cache_version() + version + (written,)
 
 
 def _pattern(node):

@@ -1,7 +1,9 @@
 # -*- coding: utf-8 -*-
 """Plain Python 2, in the ways of 2012. Argument: a folder to write to."""
 import base64
+import binascii
 import bz2
+import collections
 import ConfigParser
 import cPickle
 import gzip
@@ -152,6 +154,13 @@ for _ in xrange(count):
 rest = vectors.read()
 print rest == '\n\xff', rest[1] == '\xff', map(ord, rest), len(rest), '\n' in rest,
 print vectors.read() == '', isinstance(rest, basestring), rest.strip() == '\xff'
+print rest[:1] in 'a\nb', rest[:1] not in string.letters, rest[:1] not in ['\n'],
+print sorted(map(ord, collections.Counter(rest))), string.split(rest)[0] == '\xff',
+print string.join([rest[:1], 'x']) == '\n x',
+print '{0} {x}'.format(1, x=2), rest.format(1) == rest, random.Random(1).choice(rest) in rest
+gathered = ['x']
+gathered += rest
+print map(ord, gathered), [1] * 2 == [1, 1]
 print [ord(c) for c in rest], rest[:1] + 'x' == '\nx', 'x' + rest[:1] == 'x\n',
 print {rest: 1}['\n\xff'], rest < 'z', rest * 2 == rest + rest, repr(rest[:1])
 vectors.close()
@@ -181,35 +190,59 @@ out.write('a line\n')
 out.close()
 print bz2.BZ2File(compressed).readlines(), bz2.decompress(bz2.compress('a')) == 'a'
 out = zipfile.ZipFile(compressed, 'w')
-out.writestr('inside', 'a b')
+out.writestr('inside', 'a b\xff\n')
 out.close()
-print zipfile.ZipFile(compressed).read('inside').split(' ')
+print zipfile.ZipFile(compressed).read('inside').split(' ')[0],
+print [line == 'a b\xff\n' for line in zipfile.ZipFile(compressed).open('inside')]
+print cPickle.loads(cPickle.dumps([rest])) == [rest], cPickle.dumps(1)[:1],
+print struct.Struct('<h').unpack(struct.Struct('<h').pack(3)), struct.pack('2s', 'ab') + 'c'
 cPickle.dump({'by': 'text'}, open(name, 'wb'))
 print cPickle.load(open(name, 'rb')), cPickle.Unpickler(open(name, 'rb')).load()
 
 process = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 print process.communicate('to a process'.encode('utf-8'))[0].split(' '),
-print subprocess.check_output(['echo', 'a b']).split()
+print subprocess.check_output(['echo', 'a b']).split(),
+print repr(subprocess.check_output(['printf', r'a\r\nb'])), repr(subprocess.check_output(
+    ['printf', r'a\r\nb'], universal_newlines=True))
+process = subprocess.Popen('cat', shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+process.stdin.write('a line\n')
+print process.stdout.readline() == 'a line\n', isinstance(process.stdout, file),
+process.stdin.close()
+print process.stdout.read(3) == '', process.wait()
+process = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+print process.communicate('text\r\n')
 print hashlib.md5('a').hexdigest(), zlib.decompress(zlib.compress('a' * 9)),
 sha = hashlib.sha1()
 sha.update('a')
 print sha.hexdigest()[:9], base64.b64encode('ab'), base64.decodestring('YWI=\n'),
-print zlib.crc32('a') & 0xffffffff
+print zlib.crc32('a'), binascii.crc32('a') & 0xffffffff, zlib.adler32('a'),
+print hashlib.new('sha1', 'a').hexdigest()[:4], sha.copy().digest()[:1] == '\x86', sha.digest_size
 
 with open(name, 'w') as out:
-    out.write('[net]\nunits = 3 ; a comment\n')
-settings = ConfigParser.SafeConfigParser()
+    out.write('[net]\nunits = 3 ; a comment\nrate = 50%\nname = n%(units)s\n')
+settings = ConfigParser.ConfigParser()
 settings.readfp(open(name))
-print settings.getint('net', 'units'), isinstance(open(name), file),
+settings.set('net', 'more', '5%')
+print settings.getint('net', 'units'), settings.get('net', 'rate'), settings.get('net', 'name'),
+settings = ConfigParser.RawConfigParser()
+settings.readfp(open(name))
+print settings.get('net', 'name'), isinstance(open(name), file),
 print isinstance(open(name, 'rb'), types.FileType)
 with open(name + '.py', 'w') as out:
     out.write('print "imported",\nx = 7 / 2\n')
-print imp.load_source('settings2', name + '.py').x
+print imp.load_source('settings2', name + '.py').x, imp.new_module('m').__name__
 
 written = StringIO()
 written.write('a ')
 written.write(open(name, 'rb').read()[:3])
-print written.getvalue(), StringIO(open(name, 'rb').read()).readline()
+print written.getvalue(), StringIO(open(name, 'rb').read()).readline(),
+print StringIO(open(name, 'rb').read()).getvalue()[:2] == '[n', len(buffer('abc', 1, 1))
+print >>written, 'naïve'
+print written.getvalue()[-7:] == 'naïve\n', os.path.join('a', open(name, 'rb').read()[1:2])
+for opened in open(name, 'wb'), gzip.open(name, 'wb'):
+    print >>opened, 'naïve',
+    opened.close()
+    print open(name).read()[:2] == 'na',
 out = open(name, 'w', 0)
 print >>out, 'naïve', 1.0
 print open(name).read() == 'naïve 1.0\n', open(name, 'r+').read(2), open(name, 'rb+').read(2)

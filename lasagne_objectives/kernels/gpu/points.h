@@ -168,6 +168,9 @@ static int lo_prepare_points(const lo_layout *layout, PyGpuArrayObject *values,
     size_t lengths[LO_AXES];
     for (int k = 0; k < layout->ndim - 1; k++)
         lengths[k] = PyGpuArray_DIM(values, lo_axis_of(layout, values, k));
+    /* What is there already serves if it has this shape, whatever its steps. */
+    if (*result != NULL && !GpuArray_IS_C_CONTIGUOUS(&(*result)->ga))
+        Py_CLEAR(*result);
     return theano_prep_output(result, layout->ndim - 1, lengths, typecode,
                               GA_C_ORDER, values->context);
 }
@@ -251,10 +254,12 @@ static int lo_lay_out(lo_layout *layout, int axis, npy_uint32 block,
     if (lo_prepare(layout, operands))
         return -1;
     /* What is contiguous can be split at the class axis. */
-    if (!lo_split(layout, all, operands->arrays) &&
-        (lo_copy(operands) || lo_prepare(layout, operands) ||
-         !lo_split(layout, all, operands->arrays)))
-        return -1;
+    if (!lo_split(layout, all, operands->arrays)) {
+        if (lo_copy(operands) || lo_prepare(layout, operands))
+            return -1;
+        values = operands->arrays[0];
+        lo_split(layout, all, operands->arrays);
+    }
     layout->points = layout->inside = 1;
     for (int k = 0; k < layout->ndim - 1; k++) {
         const size_t length =

@@ -12,7 +12,7 @@ import math
 import random
 import sys
 import types
-from importlib.machinery import PathFinder
+from importlib.machinery import PathFinder, SourceFileLoader
 
 from fissix.fixes.fix_imports import MAPPING
 
@@ -30,7 +30,7 @@ __all__ = ['builtins_for']
 RENAMED = dict(
     MAPPING,
     exceptions='builtins',
-    imp='importlib',
+    imp='imp' if importlib.util.find_spec('imp') else 'importlib',
     md5='hashlib',
     sets='builtins',
     urllib2='urllib.request',
@@ -142,7 +142,7 @@ def pickle_then():
         pickle.dump(x, binary(file), protocol)
 
     def dumps(x, protocol=0):
-        return pickle.dumps(x, protocol)
+        return names.as_data(pickle.dumps(x, protocol))
 
     return {
         'load': load,
@@ -159,23 +159,12 @@ def binary(file):
     return getattr(file, 'plain', getattr(file, 'buffer', file))
 
 
-class TextBuffer(io.StringIO):
-    """A string to write to, bytes as well."""
-
-    def write(self, x):
-        return super().write(as_text(x))
-
-
-class DataBuffer(names.Reading, io.BytesIO):
-    """Bytes to read from."""
-
-
 def string_io():
     """One function for text and for bytes."""
 
     def StringIO(content=''):
         is_data = isinstance(content, bytes)
-        return (DataBuffer if is_data else TextBuffer)(content)
+        return (names.DataBuffer if is_data else names.TextBuffer)(content)
 
     return {'StringIO': StringIO}
 
@@ -205,12 +194,16 @@ def bz2_then():
 
 
 def zipfile_then():
-    """What is in an archive can be used as a string."""
+    """What is in an archive are strings."""
     import zipfile
 
     class ZipFile(zipfile.ZipFile):
-        def read(self, *args, **kwargs):
-            return names.as_data(super().read(*args, **kwargs))
+        def open(self, name, mode='r', *args, **kwargs):
+            file = super().open(name, mode, *args, **kwargs)
+            return names.BinaryReader(file) if mode[0] == 'r' else file
+
+        def writestr(self, name, data, *args, **kwargs):
+            super().writestr(name, as_bytes(data), *args, **kwargs)
 
     return {'ZipFile': ZipFile}
 
@@ -240,6 +233,40 @@ def base64_then():
     )
 
 
+def zlib_then():
+    """Compressed strings, and sums with a sign."""
+    functions = of_bytes('zlib', 'adler32 compress crc32 decompress')()
+    return dict(functions, **signed(functions, 'adler32 crc32'))
+
+
+def binascii_then():
+    """Strings of hexadecimal digits, and a sum with a sign."""
+    functions = of_bytes('binascii', 'crc32 hexlify unhexlify')()
+    return dict(functions, **signed(functions, 'crc32'))
+
+
+def signed(functions, chosen):
+    """Some of the functions, whose results of 32 bits have a sign."""
+
+    def with_sign(function):
+        return lambda *args: (function(*args) ^ 0x80000000) - 0x80000000
+
+    return {name: with_sign(functions[name]) for name in chosen.split()}
+
+
+def struct_then():
+    """Packed strings."""
+    import struct
+
+    class Struct(struct.Struct):
+        pack = names.on_bytes(struct.Struct.pack)
+        unpack = names.on_bytes(struct.Struct.unpack)
+        unpack_from = names.on_bytes(struct.Struct.unpack_from)
+
+    functions = of_bytes('struct', 'calcsize pack unpack unpack_from')()
+    return dict(functions, Struct=Struct)
+
+
 class Hash:
     """What computes the hash of strings.
 
@@ -250,9 +277,17 @@ class Hash:
 
     def __init__(self, now):
         self.now = now
+        self.digest_size = now.digest_size
+        self.hexdigest = now.hexdigest
 
-    def __getattr__(self, name):
-        return names.on_bytes(getattr(self.now, name))
+    def update(self, x):
+        self.now.update(as_bytes(x))
+
+    def digest(self):
+        return names.as_data(self.now.digest())
+
+    def copy(self):
+        return Hash(self.now.copy())
 
 
 def hashlib_then():
@@ -260,31 +295,69 @@ def hashlib_then():
     import hashlib
 
     def of_strings(function):
-        return lambda *args: Hash(function(*map(as_bytes, args)))
+        return lambda *args: Hash(names.on_bytes(function)(*args))
 
     functions = methods(hashlib, 'md5 sha1 sha224 sha256 sha384 sha512')
-    return {name: of_strings(f) for name, f in functions.items()}
+    return dict(
+        {name: of_strings(f) for name, f in functions.items()},
+        new=lambda name, x='': Hash(hashlib.new(name, as_bytes(x))),
+    )
 
 
 def subprocess_then():
     """Processes that read and write strings."""
     import subprocess
 
-    def with_strings(function):
-        def function_then(*args, **kwargs):
-            if not kwargs.get('universal_newlines'):
-                kwargs.setdefault('encoding', 'latin-1')
-            return function(*args, **kwargs)
+    def in_latin_1(kwargs):
+        """Newlines of any kind are those of text."""
+        if kwargs.get('universal_newlines'):
+            kwargs = dict(kwargs, encoding='latin-1')
+        return kwargs
 
-        return function_then
+    class Input(names.BinaryWriter):
+        """What a process reads is there as soon as it is written."""
+
+        def write(self, x):
+            written = super().write(x)
+            self.flush()
+            return written
 
     class Popen(subprocess.Popen):
-        __init__ = with_strings(subprocess.Popen.__init__)
+        def __init__(self, *args, **kwargs):
+            kwargs = in_latin_1(kwargs)
+            super().__init__(*args, **kwargs)
+            if 'encoding' not in kwargs:
+                self.stdin = piped(Input, self.stdin)
+                self.stdout = piped(names.BinaryReader, self.stdout)
+                self.stderr = piped(names.BinaryReader, self.stderr)
 
-    return {
-        'Popen': Popen,
-        'check_output': with_strings(subprocess.check_output),
-    }
+        def communicate(self, input=None):
+            text = isinstance(self.stdin, io.TextIOBase)
+            given = as_text(input) if text else as_bytes(input)
+            return names.as_data(super().communicate(given))
+
+    def piped(file_class, pipe):
+        if pipe is None:
+            return None
+        raw = pipe if isinstance(pipe, io.FileIO) else pipe.detach()
+        return file_class(raw)
+
+    def check_output(*args, **kwargs):
+        kwargs = in_latin_1(kwargs)
+        return names.as_data(subprocess.check_output(*args, **kwargs))
+
+    return {'Popen': Popen, 'check_output': check_output}
+
+
+def collections_then():
+    """A counter of characters."""
+    import collections
+
+    class Counter(collections.Counter):
+        def update(self, *args, **kwargs):
+            super().update(*map(as_text, args), **kwargs)
+
+    return {'Counter': Counter}
 
 
 def os_then():
@@ -296,9 +369,8 @@ def load_source(name, path, file=None):
     """``imp.load_source``: import a file, of Python 2 as well."""
     finders = [f for f in sys.meta_path if isinstance(f, TreeFinder)]
     loaders = [finder.loader(name, path) for finder in finders]
-    spec = importlib.util.spec_from_file_location(
-        name, path, loader=(loaders + [None])[0]
-    )
+    loader = next(filter(None, loaders), None) or SourceFileLoader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -319,17 +391,39 @@ def operator_then():
 
 
 def configparser_then():
-    """Parsers by the names that they had."""
+    """Parsers by the names, and of the files, that they had."""
     import configparser
 
-    class ConfigParser(configparser.ConfigParser):
+    class Interpolation(configparser.BasicInterpolation):
+        """A % alone is none."""
+
+        def before_get(self, parser, section, option, value, defaults):
+            if '%(' not in value:
+                return value
+            return super().before_get(parser, section, option, value, defaults)
+
+        def before_set(self, parser, section, option, value):
+            return value
+
+    class Then:
         def __init__(self, *args, **kwargs):
             kwargs = dict(dict(inline_comment_prefixes=';'), **kwargs)
             super().__init__(*args, strict=False, **kwargs)
 
-        readfp = configparser.ConfigParser.read_file
+        def readfp(self, *args):
+            self.read_file(*args)
 
-    return {'ConfigParser': ConfigParser, 'SafeConfigParser': ConfigParser}
+    class RawConfigParser(Then, configparser.RawConfigParser):
+        pass
+
+    class ConfigParser(Then, configparser.ConfigParser):
+        _DEFAULT_INTERPOLATION = Interpolation()
+
+    return {
+        'ConfigParser': ConfigParser,
+        'RawConfigParser': RawConfigParser,
+        'SafeConfigParser': ConfigParser,
+    }
 
 
 def itertools_then():
@@ -360,12 +454,13 @@ def string_then():
         'replace rfind rindex rjust rsplit rstrip split strip swapcase upper '
         'zfill',
     )
+    functions = {name: names.on_text(f) for name, f in functions.items()}
     return dict(
         functions,
         atof=float,
         atoi=int,
-        join=lambda words, between=' ': between.join(words),
-        joinfields=lambda words, between=' ': between.join(words),
+        join=lambda words, between=' ': names.join(between, words),
+        joinfields=lambda words, between=' ': names.join(between, words),
         letters=string.ascii_lowercase + string.ascii_uppercase,
         lowercase=string.ascii_lowercase,
         maketrans=str.maketrans,
@@ -403,7 +498,7 @@ def types_then():
         'ObjectType': object,
         'SliceType': slice,
         'StringType': str,
-        'StringTypes': (str,),
+        'StringTypes': names.NAMES['basestring'],
         'TupleType': tuple,
         'UnicodeType': names.unicode,
     }
@@ -501,10 +596,11 @@ CHANGED = {
     'StringIO': string_io,
     '__builtin__': builtins_then,
     'base64': base64_then,
-    'binascii': of_bytes('binascii', 'crc32 hexlify unhexlify'),
+    'binascii': binascii_then,
     'bz2': bz2_then,
     'cPickle': pickle_then,
     'cStringIO': string_io,
+    'collections': collections_then,
     'csv': csv_then,
     'gzip': gzip_then,
     'hashlib': hashlib_then,
@@ -519,11 +615,11 @@ CHANGED = {
     'random': random_then,
     'sets': sets_then,
     'string': string_then,
-    'struct': of_bytes('struct', 'calcsize pack unpack unpack_from'),
+    'struct': struct_then,
     'subprocess': subprocess_then,
     'types': types_then,
     'urllib': urls,
     'urllib2': urls,
     'zipfile': zipfile_then,
-    'zlib': of_bytes('zlib', 'adler32 compress crc32 decompress'),
+    'zlib': zlib_then,
 }

@@ -150,7 +150,7 @@ def sorted_then(iterable, cmp=None, key=None, reverse=False):
 def list_of(name):
     """``x.keys()`` and the like: a list where it would be a view."""
 
-    def method(x, *args, **kwargs):
+    def method(x, /, *args, **kwargs):
         result = getattr(x, name)(*args, **kwargs)
         return list(result) if isinstance(result, VIEWS) else result
 
@@ -160,7 +160,7 @@ def list_of(name):
 def by_prefix(prefix, name):
     """``x.iterkeys()`` and the like, or what ``x`` has by that name."""
 
-    def method(x, *args, **kwargs):
+    def method(x, /, *args, **kwargs):
         own = getattr(x, prefix + name, None)
         if own is not None:
             return own(*args, **kwargs)
@@ -173,7 +173,7 @@ def by_prefix(prefix, name):
 VIEWS = KeysView, ValuesView, ItemsView
 
 
-def has_key(x, *args, **kwargs):
+def has_key(x, /, *args, **kwargs):
     """``x.has_key(key)``."""
     own = getattr(x, 'has_key', None)
     return args[0] in x if own is None else own(*args, **kwargs)
@@ -202,7 +202,7 @@ def differs_from_none(x):
 # Sorting
 
 
-def sort(x, cmp=None, key=None, reverse=False, **others):
+def sort(x, /, cmp=None, key=None, reverse=False, **others):
     """``x.sort(...)`` with arguments without a name."""
     if not isinstance(x, list):  # an array, whose first argument is the axis
         return x.sort(cmp)
@@ -254,22 +254,38 @@ class Data(bytes):
         return bytes.__contains__(self, as_bytes(x))
 
     def __add__(self, other):
-        return Data(bytes.__add__(self, as_bytes(other)))
+        return joined(self, other)
 
     def __radd__(self, other):
-        return Data(as_bytes(other) + bytes(self))
+        return joined(other, self)
 
     def __mul__(self, times):
+        # of NumPy's, say
+        if not isinstance(times, int):
+            return NotImplemented
         return Data(bytes.__mul__(self, times))
 
     __rmul__ = __mul__
+
+    def __reduce__(self):
+        return bytes, (bytes(self),)
+
+
+def joined(*parts):
+    """The sum of two strings or bytes, one of which is :class:`Data`."""
+    if not all(isinstance(part, (bytes, str)) for part in parts):
+        return NotImplemented  # a list, or a bytearray, which knows bytes
+    try:
+        return Data(b''.join(map(as_bytes, parts)))
+    except UnicodeEncodeError:
+        return ''.join(map(as_text, parts))
 
 
 def for_python_2():
     """Whether a method is called from a file that was translated."""
     frame = sys._getframe(2)
-    # What is here acts for the file that calls it: map(ord, data).
-    while frame.f_globals is globals():
+    # What is in this package acts for the file that calls it: map(ord, data).
+    while frame.f_globals.get('__package__') == __package__:
         frame = frame.f_back
     return frame.f_builtins.get('__divide__') is divide
 
@@ -299,7 +315,7 @@ for _name in 'eq ne lt le gt ge'.split():
 for _name in vars(str):
     if hasattr(bytes, _name) and not _name.startswith('_'):
         setattr(Data, _name, as_of_text(_name))
-for _name in '__format__', '__mod__', '__repr__', '__str__':
+for _name in 'format', '__format__', '__mod__', '__repr__', '__str__':
     setattr(Data, _name, as_of_text(_name))
 
 
@@ -321,14 +337,29 @@ def on_bytes(function):
     return function_then
 
 
-def join(separator, *args, **kwargs):
+def on_text(function):
+    """A function of strings, for those that are bytes as well."""
+
+    @functools.wraps(function)
+    def function_then(*args, **kwargs):
+        return function(*map(as_text, args), **kwargs)
+
+    return function_then
+
+
+def is_in(x, container):
+    """``x in container``, of which one may be bytes."""
+    return (as_text(x) if isinstance(container, str) else x) in container
+
+
+def join(separator, /, *args, **kwargs):
     """``separator.join(strings)``, some of which may be bytes."""
     if not isinstance(separator, (bytes, str)):
-        return separator.join(*args, **kwargs)
+        return separator.join(*map(as_text, args), **kwargs)
     return as_text(separator).join(map(as_text, *args))
 
 
-def translate(x, *args, **kwargs):
+def translate(x, /, *args, **kwargs):
     """``x.translate(table, deleted)`` of a string."""
     if not isinstance(x, (bytes, str)):
         return x.translate(*args, **kwargs)
@@ -341,7 +372,7 @@ def translate(x, *args, **kwargs):
 CODECS_OF_BYTES = {'base64', 'bz2', 'hex', 'zlib'}
 
 
-def encode(x, *args, **kwargs):
+def encode(x, /, *args, **kwargs):
     """``x.encode(...)``, from text to a string of bytes."""
     # of another class it is something else
     if not isinstance(x, (bytes, str)):
@@ -349,10 +380,11 @@ def encode(x, *args, **kwargs):
     return encode_string(as_text(x), *args, **kwargs)
 
 
-def decode(x, *args, **kwargs):
+def decode(x, /, *args, **kwargs):
     """``x.decode(...)``, from a string of bytes to text."""
-    of = decode_string if isinstance(x, (bytes, str)) else type(x).decode
-    return of(x, *args, **kwargs)
+    if not isinstance(x, (bytes, str)):
+        return x.decode(*args, **kwargs)
+    return decode_string(x, *args, **kwargs)
 
 
 def encode_string(x, encoding='ascii', errors='strict'):
@@ -438,6 +470,23 @@ class Plain:
     def __init__(self, file):
         for name in 'read', 'readinto', 'readline', 'write':
             setattr(self, name, getattr(file, name))
+
+
+class TextBuffer(io.StringIO):
+    """A string to write to, bytes as well."""
+
+    def write(self, x):
+        return super().write(as_text(x))
+
+
+class DataBuffer(Reading, io.BytesIO):
+    """Bytes to read from."""
+
+    def getvalue(self):
+        return as_data(super().getvalue())
+
+
+FILES = TextFile, TextBuffer, Reading
 
 
 class BinaryReader(Reading, io.BufferedReader):
@@ -527,7 +576,7 @@ def shown(x, file):
         return digits if set(digits) & set('.en') else digits + '.0'
     x = as_text(x)
     # the bytes themselves go to a file that the script has opened
-    if isinstance(x, str) and not isinstance(file, TextFile):
+    if isinstance(x, str) and not isinstance(file, FILES):
         try:
             return as_bytes(x).decode('utf-8')
         except UnicodeError:
@@ -557,6 +606,11 @@ def reload_then(module):
     return module if module is sys else importlib.reload(module)
 
 
+def buffer(x, offset=0, size=None):
+    """``buffer``: a view of a part of bytes."""
+    return memoryview(as_bytes(x))[offset:][:size]
+
+
 def apply(function, args=(), kwargs=None):
     """``apply``."""
     return function(*args, **(kwargs or {}))
@@ -573,6 +627,7 @@ NAMES = dict(
     __encode__=encode,
     __equals_none__=equals_none,
     __has_key__=has_key,
+    __in__=is_in,
     __items__=list_of('items'),
     __iteritems__=by_prefix('iter', 'items'),
     __iterkeys__=by_prefix('iter', 'keys'),
@@ -589,7 +644,7 @@ NAMES = dict(
     StandardError=Exception,
     apply=apply,
     basestring=(str, Data),
-    buffer=lambda x: memoryview(as_bytes(x)),
+    buffer=buffer,
     bytes=str,
     cmp=compare,
     execfile=execfile,

@@ -214,6 +214,13 @@ class Meaning(ast.NodeTransformer):
                 return call('__equals_none__', node, other)
             if isinstance(node.ops[0], ast.NotEq):
                 return call('__differs_from_none__', node, other)
+        # bytes know strings in them; a string knows no bytes
+        if len(sides) == 2 and not isinstance(node.left, ast.Constant):
+            if isinstance(node.ops[0], ast.In):
+                return call('__in__', node, *sides)
+            if isinstance(node.ops[0], ast.NotIn):
+                found = call('__in__', node, *sides)
+                return ast.copy_location(ast.UnaryOp(ast.Not(), found), node)
         return node
 
 
