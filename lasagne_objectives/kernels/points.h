@@ -677,8 +677,8 @@ struct lo_visitor {
     }
 };
 
-/* Have `work.visit(points, at, count)` called for all data points, whose classes it
- * finds itself. */
+/* Have `work.visit(points, at, count)` called for all data points, whose
+ * classes it finds itself. */
 template <typename kernel>
 static int lo_visit_points(const kernel &work, lo_points *arrays)
 {

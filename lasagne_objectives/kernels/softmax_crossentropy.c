@@ -1,6 +1,7 @@
 /* Softmax cross-entropy: value, gradient, or both in one sweep.
  *
- * For a data point of logits z with largest entry m, u = z - m and S = sum exp(u),
+ * For a data point of logits z with largest entry m, u = z - m and
+ * S = sum exp(u),
  *     loss     = mass log(S) - sum_j t_j u_j      (mass = sum_j t_j)
  *     gradient = g (mass exp(u) / S - t)
  * Targets t are a class index (one entry of 1) or dense. A data point is read
@@ -56,10 +57,10 @@ LO_INLINE void lo_weigh(const real *z, const real *dense, npy_intp n, real m,
     *dot += part_of_dot;
 }
 
-/* One row of many classes. `dense` is NULL for a class index; `gradient` and
- * `loss` are NULL where not wanted. `next` and `next_dense` are what is read
- * after it, of as many classes. */
-template <typename real>
+/* One row of many classes. `target` is that of class indices, `dense` else;
+ * `gradient` and `loss` are NULL where not wanted. `next` and `next_dense` are
+ * what is read after it, of as many classes. */
+template <bool is_dense, typename real>
 LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
                          npy_int64 target, real g, real *loss,
                          real *gradient, const real *next,
@@ -68,7 +69,7 @@ LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     const bool fetch = n * sizeof(real) <= LO_FETCHED;
     const real m = lo_largest_of_row(z, n);
     double sum = 0, mass = 0, dot = 0;
-    if (dense == NULL) {
+    if (!is_dense) {
         mass = 1;
         dot = lo_shift(z[target], m);
     }
@@ -80,7 +81,7 @@ LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
         const npy_intp count = lo_block_end(from, whole) - from;
         if (fetch)
             lo_fetch(next + from, count * sizeof(real));
-        if (dense != NULL) {
+        if (is_dense) {
             if (fetch)
                 lo_fetch(next_dense + from, count * sizeof(real));
             lo_weigh(z + from, dense + from, count, m, &mass, &dot);
@@ -88,7 +89,7 @@ LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
         sum += lo_exponentiate(z + from, count, m,
                                gradient == NULL ? NULL : gradient + from);
     }
-    if (dense != NULL) {
+    if (is_dense) {
         #pragma omp simd
         for (int i = 0; i < LO_LAST; i++)
             of_last[i] = lo_is_new(n, i) ? dense[n - LO_LAST + i] : 0;
@@ -106,7 +107,7 @@ LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     if (gradient == NULL)
         return;
     const real scale = (real)(g * (mass / sum));
-    if (dense == NULL) {
+    if (!is_dense) {
         #pragma omp simd
         for (npy_intp j = 0; j < whole; j++)
             gradient[j] *= scale;
@@ -153,14 +154,12 @@ struct lo_sums_of_tile {
     }
 };
 
-/* For lo_sweep_points: what is NULL is not given, or not wanted. */
-template <typename element, typename index>
+/* For lo_sweep_points: what is NULL is not given, or not wanted. The compiler
+ * knows whether targets are dense: it has half as much to do. */
+template <typename element, typename index, bool dense>
 struct lo_softmax_points : lo_kernel {
     typedef element real;
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
-    bool dense;
-
-    explicit lo_softmax_points(bool dense) : dense(dense) {}
 
     int second() const { return dense ? (int)TARGETS : -1; }
     int result() const { return GRADIENT; }
@@ -168,7 +167,7 @@ struct lo_softmax_points : lo_kernel {
     void row(const lo_points &points, char *const *at, const real *z,
              const real *targets, real *gradient) const
     {
-        lo_wide_row<real>(
+        lo_wide_row<dense>(
             z, points.classes, targets,
             dense ? 0 : (npy_int64)*(const index *)at[TARGETS],
             at[UPSTREAM] == NULL ? 0 : *(const real *)at[UPSTREAM],
@@ -288,13 +287,10 @@ struct lo_softmax_points : lo_kernel {
  *     loss     = -sum_j t_j z_j
  *     gradient = -g t
  */
-template <typename element, typename index>
+template <typename element, typename index, bool dense>
 struct lo_torn_points : lo_kernel_of_rows {
     typedef element real;
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
-    bool dense;
-
-    explicit lo_torn_points(bool dense) : dense(dense) {}
 
     int second() const { return dense ? (int)TARGETS : -1; }
     int result() const { return GRADIENT; }
@@ -324,7 +320,7 @@ struct lo_torn_points : lo_kernel_of_rows {
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
  * the gradient alone. `whole` is NULL where rows are known to be whole.
  * `inplace` lets the gradient take the place of z. */
-template <typename real, typename index>
+template <typename real, typename index, bool dense>
 static int softmax_crossentropy(int axis, PyArrayObject *z,
                                 PyArrayObject *targets,
                                 PyArrayObject *upstream,
@@ -332,8 +328,7 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
                                 PyArrayObject **loss,
                                 PyArrayObject **gradient, bool inplace)
 {
-    typedef lo_softmax_points<real, index> kernel;
-    const bool dense = PyArray_NDIM(targets) == PyArray_NDIM(z);
+    typedef lo_softmax_points<real, index, dense> kernel;
     if (dense ? lo_check_shape(z, targets, -1, "targets")
               : lo_check_classes<index>(z, axis, targets))
         return -1;
@@ -348,10 +343,10 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
     lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
     lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
     if (whole != NULL && !*(const npy_bool *)PyArray_DATA(whole)) {
-        typedef lo_torn_points<real, index> torn;
-        return lo_sweep_points(torn(dense), &points);
+        typedef lo_torn_points<real, index, dense> torn;
+        return lo_sweep_points(torn(), &points);
     }
-    return lo_sweep_points(kernel(dense), &points);
+    return lo_sweep_points(kernel(), &points);
 }
 
 /* The gradient of keep_rows (log_softmax.c): as it is where rows are whole. */
@@ -360,7 +355,7 @@ static int keep_rows_gradient(int axis, PyArrayObject *logits,
                               PyArrayObject *gradient, PyArrayObject *whole,
                               PyArrayObject **result)
 {
-    typedef lo_softmax_points<real, npy_int64> kernel;
+    typedef lo_softmax_points<real, npy_int64, true> kernel;
     if (lo_check_shape(logits, gradient, -1, "gradients"))
         return -1;
     if (*(const npy_bool *)PyArray_DATA(whole))
@@ -375,5 +370,5 @@ static int keep_rows_gradient(int axis, PyArrayObject *logits,
     lo_add(&points, kernel::TARGETS, gradient, axis);
     lo_add(&points, kernel::GRADIENT, *result, axis);
     points.data[kernel::UPSTREAM] = (char *)&minus_one;
-    return lo_sweep_points(kernel(true), &points);
+    return lo_sweep_points(kernel(), &points);
 }

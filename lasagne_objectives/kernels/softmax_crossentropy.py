@@ -74,9 +74,10 @@ class _Kernel(rows.ClassKernel):
         whole = inputs[self.operands :] or ['NULL']
         upstream = inputs[2 : self.operands] or ['NULL']
         loss, gradient = self.c_results(['&' + name for name in outputs])
-        return 'softmax_crossentropy<npy_%s, npy_%s>(%s)' % (
+        return 'softmax_crossentropy<npy_%s, npy_%s, %s>(%s)' % (
             logits.dtype,
             'int64' if dense else targets.dtype,
+            'true' if dense else 'false',
             ', '.join(
                 [str(self.axis)]
                 + inputs[:2]

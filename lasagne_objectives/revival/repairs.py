@@ -227,7 +227,7 @@ SIGNAL = {
 def find_signal(conv):
     """Convolve in Python with a SciPy that has renamed its private modules.
 
-    Without it no convolution runs in the mode FAST_COMPILE.
+    It does so where there is no compiler, or no optimizer.
     """
     if conv.imported_scipy_signal or importlib.util.find_spec('scipy') is None:
         return
