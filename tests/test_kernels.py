@@ -862,7 +862,9 @@ def ops_of_the_kernels():
     return [
         c
         for c in classes
-        if c.__module__.startswith(kernels.__name__) and c.make_node is not theano.gof.Op.make_node and not c.__subclasses__()
+        if c.__module__.startswith(kernels.__name__)
+        and c.make_node is not theano.gof.Op.make_node
+        and classes.isdisjoint(c.__subclasses__())
     ]
 
 
