@@ -263,6 +263,18 @@ def test_numpy_forms_are_the_same_at_any_axis(axis):
         np.testing.assert_array_equal(one, other if other.ndim == 2 else np.moveaxis(other, 1, axis))
 
 
+@pytest.mark.parametrize('shape, axis', [((3,), 0), ((3, 4), 0), ((2, 3, 4), 1)], ids=str)
+def test_second_derivatives_at_any_axis(shape, axis):
+    """The Hessian of the cross-entropy of each data point times a vector: that of log sum exp z."""
+    rng = np.random.RandomState(9)
+    z, v = rng.randn(*shape), rng.randn(*shape)
+    variable, indices = T.constant(z), T.constant(np.asarray(rng.randint(0, 3, np.delete(shape, axis))))
+    slope = theano.grad(softmax_crossentropy.softmax_crossentropy(variable, indices, axis).sum(), variable)
+    got = theano.function([], theano.grad((slope * v).sum(), variable))()
+    p = np.exp(z) / np.exp(z).sum(axis=axis, keepdims=True)
+    np.testing.assert_allclose(got, p * (v - (p * v).sum(axis=axis, keepdims=True)), rtol=1e-10, atol=1e-14)
+
+
 @pytest.mark.parametrize('mode', [COMPILED, PYTHON], ids=['C', 'NumPy'])
 @pytest.mark.parametrize('shape, axis', [((3,), 0), ((4, 3), 0), ((4, 3), 1)], ids=str)
 def test_kernels_of_a_single_data_point_and_of_columns(shape, axis, mode):

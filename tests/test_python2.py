@@ -275,6 +275,7 @@ def test_data_are_bytes_to_those_who_are_not_in_python_2():
     data = names.Data(b'ab,c')
     assert (data[0], list(data), data.split(b','), data[:1] + b'x', b'x' + data[:1]) == (97, [97, 98, 44, 99], [b'ab', b'c'], b'ax', b'xa')
     assert data == b'ab,c' and {data: 1}[b'ab,c'] and 2 * data == b'ab,cab,c' and b'b' in data and repr(data) == "b'ab,c'"
+    assert (data[:1] + '\u0394', '\u0394' + data[:1]) == ('a\u0394', '\u0394a')
     assert names.as_data((b'a', 1)) == (b'a', 1) and type(names.as_data((b'a', 1))[0]) is names.Data
     scope = run('x = map(ord, data), data % (), data[0] + "\\xe4", [c for c in data][0] == "a", "%s" % (data,)', data=data)
     assert scope['x'] == ([97, 98, 44, 99], 'ab,c', b'a\xe4', True, 'ab,c')

@@ -161,11 +161,10 @@ class Sweep(CKernel):
 
     def c_code_cache_version_apply(self, node):
         version = self.scalar_op.c_code_cache_version()
-        if not version:
-            return ()
+        own = self.c_code_cache_version()
         # with what writes the loops
-        written = zlib.crc32(read('sweep.py').encode())
-        return self.c_code_cache_version() + version + (written,)
+        own += (zlib.crc32(read('sweep.py').encode()),)
+        return own + version if version else ()
 
 
 def _pattern(node):

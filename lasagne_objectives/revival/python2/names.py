@@ -260,9 +260,6 @@ class Data(bytes):
         return joined(other, self)
 
     def __mul__(self, times):
-        # of NumPy's, say
-        if not isinstance(times, int):
-            return NotImplemented
         return Data(bytes.__mul__(self, times))
 
     __rmul__ = __mul__
