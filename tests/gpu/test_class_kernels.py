@@ -6,10 +6,12 @@ import pytest
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import class_margin, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
-from lasagne_objectives.kernels.gpu import ops, rewrites
+from lasagne_objectives.kernels.gpu import moved_rows, ops, rewrites
 from lasagne_objectives.kernels.moved_rows import MovedRows
 from lasagne_objectives.kernels.sweep import Sweep
+from theano.gpuarray import basic_ops
 
+from test_cuda_source import nodes_of_indices, other_nodes
 from test_kernels import (
     COMPILED,
     PYTHON,
@@ -283,6 +285,28 @@ def test_no_kernel_is_without_a_form_for_the_gpu():
     """Those that are not lifted come into graphs after the move to the GPU."""
     later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, MovedRows, Sweep}
     assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | later
+
+
+def moved_nodes():
+    """Kernels of rows of an array whose axes were moved: of the array alone, and of rows that may be torn."""
+    z, shape = theano.shared(np.ones((2, 3, 4), 'float32')), theano.shared(np.array([6, 4]))
+    t, whole = theano.shared(np.zeros(6, int)), theano.shared(True)
+    return [
+        moved_rows.GpuMovedRows(ops.GpuTopClass()).make_node(basic_ops.as_gpuarray_variable(z, None), shape),
+        moved_rows.GpuMovedRows(ops.GpuSoftmaxCrossentropy()).make_node(
+            *[basic_ops.as_gpuarray_variable(z, None), shape, basic_ops.as_gpuarray_variable(t, None), whole]
+        ),
+    ]
+
+
+def test_c_code_is_written_for_every_kernel():
+    """Also where a compiled module is at hand already and Theano would not ask for it."""
+    for node in nodes_of_indices('float32', 'int32') + other_nodes('float32') + moved_nodes():
+        given, made = ['given%d' % i for i in range(len(node.inputs))], ['made%d' % i for i in range(len(node.outputs))]
+        code = node.op.c_code(node, 'name', given, made, {'fail': 'FAILED'})
+        assert all(name in code for name in given + made + ['FAILED', 'call_name'])
+        assert len(node.op.gpu_kernels(node, 'name')) == 1 and node.op.c_code_cache_version()
+        assert 'lo_lay_out' in node.op.c_support_code() and '<gpuarray_helper.h>' in node.op.c_headers() and node.op.c_header_dirs()
 
 
 @pytest.mark.parametrize('op', [class_margin.ClassMargin(), pick_class.PickClass(), target_rank.TargetRank()])
