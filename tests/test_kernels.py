@@ -22,6 +22,7 @@ from lasagne_objectives.kernels import (
     keep_rows,
     match_shapes,
     merge,
+    moved_rows,
     pick_class,
     softmax_crossentropy,
     softmax_log_odds,
@@ -888,6 +889,8 @@ def test_c_code_is_written_for_every_kernel():
     nodes += [v.owner for v in finite_kernels(z, t)]
     nodes.append(softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, i, g)[0].owner)
     nodes.append(match_shapes.match_shapes(i, z, 1).owner)
+    nodes += [keep_rows.keep_rows(z, TORN, 1).owner, keep_rows.KeepRowsGradient()(z, t, TORN).owner]
+    nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)
