@@ -15,7 +15,7 @@ import theano
 import lasagne_objectives
 import then
 from lasagne_objectives import revival
-from lasagne_objectives.revival import imports, numpy_then, python_then, repairs, theano_finder
+from lasagne_objectives.revival import imports, increments, numpy_then, python_then, repairs, theano_finder
 
 PACKAGE = os.path.dirname(lasagne_objectives.__file__)
 UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'  # what Theano looks for is all there, but maybe for pkg_resources
@@ -498,6 +498,17 @@ def test_rows_are_added_at_indices(x_type, y_type, shape, added, inplace):
                 np.testing.assert_array_equal(result, expected)
                 assert result.dtype == x_type
                 np.testing.assert_array_equal(x, expected if inplace else before)
+
+
+def test_the_code_that_adds_rows_is_written():
+    """Also where a compiled module is at hand already and Theano would not ask for it."""
+    x, y, at = theano.tensor.dmatrix(), theano.tensor.fmatrix(), theano.tensor.lvector()
+    added, put = [theano.tensor.subtensor.AdvancedIncSubtensor1(set_instead_of_inc=sets)(x, y, at).owner for sets in (False, True)]
+    given = 'name', ['x', 'y', 'at'], ['out'], {'params': 'params', 'fail': 'FAILED;'}
+    assert '*(npy_float64 *)x1 += (npy_float64)*(const npy_float32 *)y1;' in increments.c_code(added.op, added, *given)
+    with pytest.raises(NotImplementedError):
+        increments.c_code(put.op, put, *given)
+    assert increments.c_support_code(added.op) == '' and increments.c_code_cache_version(added.op)
 
 
 def test_indices_and_shapes_that_do_not_fit():
