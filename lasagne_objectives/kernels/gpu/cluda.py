@@ -64,7 +64,7 @@ class GpuClassKernel(GpuKernelBase, Op):
 
     As on the CPU (rows.py): the first input has a class axis, the others have
     its layout or lack that axis. Subclasses give `kernel`, which takes the
-    inputs and then the outputs, and ``results(values)``, variables for these.
+    inputs and then the outputs.
 
     Parameters
     ----------
@@ -90,6 +90,10 @@ class GpuClassKernel(GpuKernelBase, Op):
         operands = on_gpu(*inputs[: self.operands])
         flags = [T.as_tensor_variable(v) for v in inputs[len(operands) :]]
         return Apply(self, operands + flags, self.results(operands[0]))
+
+    def results(self, values):
+        """New variables for the outputs: one in the shape of the values."""
+        return [values.type()]
 
     def new_points(self, values, dtype=None):
         """A variable with one number for each data point of `values`.

@@ -50,8 +50,8 @@ class GpuMovedRows(GpuKernelBase, OfMovedRows):
         )
 
     def c_code_cache_version(self):
-        text = self.c_support_code() + _FRAME
-        # and what fills in the frame
+        text = self.c_support_code()
+        # the frame, and what fills it in
         text += read('moved_rows.py') + c_kernel.read('moved_rows.py')
         version = self.kernel.c_code_cache_version()
         return version + (zlib.crc32(text.encode()),)

@@ -118,9 +118,6 @@ class GpuPlaceClasses(GpuClassKernel):
         )
         return defines
 
-    def results(self, values):
-        return [values.type()]
-
 
 class _Crossentropy(GpuClassKernel):
     """What the Ops that call the kernel of the cross-entropy share."""
@@ -166,9 +163,6 @@ class GpuSoftmaxCrossentropyGradient(_OfRows):
     macros = 'UPSTREAM', 'GRADIENT'
     operands = 3
 
-    def results(self, logits):
-        return [logits.type()]
-
 
 class GpuSoftmaxCrossentropyWithGradient(_OfRows):
     """The cross-entropy of every data point and its gradient."""
@@ -184,9 +178,6 @@ class GpuLogSoftmax(GpuClassKernel):
     """The logarithm of the softmax of every data point."""
 
     kernel = 'log_softmax'
-
-    def results(self, logits):
-        return [logits.type()]
 
 
 class _UnlessWhole(GpuClassKernel):
@@ -214,9 +205,6 @@ class GpuKeepRows(_UnlessWhole):
     operands = 1
     view_map = {0: [0]}
 
-    def results(self, logits):
-        return [logits.type()]
-
 
 class GpuKeepRowsGradient(_UnlessWhole, _Crossentropy):
     """The gradient as it is if rows stay whole, else that of log softmax.
@@ -229,17 +217,11 @@ class GpuKeepRowsGradient(_UnlessWhole, _Crossentropy):
     operands = 2
     view_map = {0: [1]}
 
-    def results(self, logits):
-        return [logits.type()]
-
 
 class GpuSoftmaxLogOdds(GpuClassKernel):
     """The log-odds of each class of the softmax of every data point."""
 
     kernel = 'softmax_log_odds'
-
-    def results(self, logits):
-        return [logits.type()]
 
 
 class GpuSoftmaxLogOddsGradient(GpuClassKernel):
@@ -254,9 +236,6 @@ class GpuSoftmaxLogOddsGradient(GpuClassKernel):
             'stored_upstream': ctype(upstream),
             'FROM_UPSTREAM': load_w(upstream),
         }
-
-    def results(self, logits):
-        return [logits.type()]
 
 
 class GpuMatchShapes(MatchShapes):

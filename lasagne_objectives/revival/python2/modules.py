@@ -155,7 +155,7 @@ def pickle_then():
 
 def binary(file):
     """A file as pickles are read from it and written to it."""
-    # sys.stdin is none of ours
+    # text, sys.stdin for instance, is in a buffer
     return getattr(file, 'plain', getattr(file, 'buffer', file))
 
 
@@ -190,7 +190,7 @@ def bz2_then():
         def __init__(self, filename, mode='r', buffering=0, compresslevel=9):
             super().__init__(filename, mode[0], compresslevel=compresslevel)
 
-    return dict(of_bytes('bz2', 'compress decompress')(), BZ2File=BZ2File)
+    return dict(of_bytes('bz2', 'compress decompress'), BZ2File=BZ2File)
 
 
 def zipfile_then():
@@ -210,22 +210,16 @@ def zipfile_then():
 
 def of_bytes(module, functions):
     """The functions of a module that are of bytes, for strings."""
-
-    def then():
-        now = importlib.import_module(module)
-        return {
-            name: names.on_bytes(function)
-            for name, function in methods(now, functions).items()
-        }
-
-    return then
+    now = importlib.import_module(module)
+    return {
+        name: names.on_bytes(function)
+        for name, function in methods(now, functions).items()
+    }
 
 
 def base64_then():
     """Strings in base 64."""
-    coders = of_bytes(
-        'base64', 'b64decode b64encode decodebytes encodebytes'
-    )()
+    coders = of_bytes('base64', 'b64decode b64encode decodebytes encodebytes')
     return dict(
         coders,
         decodestring=coders['decodebytes'],
@@ -235,13 +229,13 @@ def base64_then():
 
 def zlib_then():
     """Compressed strings, and sums with a sign."""
-    functions = of_bytes('zlib', 'adler32 compress crc32 decompress')()
+    functions = of_bytes('zlib', 'adler32 compress crc32 decompress')
     return dict(functions, **signed(functions, 'adler32 crc32'))
 
 
 def binascii_then():
     """Strings of hexadecimal digits, and a sum with a sign."""
-    functions = of_bytes('binascii', 'crc32 hexlify unhexlify')()
+    functions = of_bytes('binascii', 'crc32 hexlify unhexlify')
     return dict(functions, **signed(functions, 'crc32'))
 
 
@@ -263,7 +257,7 @@ def struct_then():
         unpack = names.on_bytes(struct.Struct.unpack)
         unpack_from = names.on_bytes(struct.Struct.unpack_from)
 
-    functions = of_bytes('struct', 'calcsize pack unpack unpack_from')()
+    functions = of_bytes('struct', 'calcsize pack unpack unpack_from')
     return dict(functions, Struct=Struct)
 
 

@@ -420,11 +420,6 @@ class TextFile(io.TextIOWrapper):
     def write(self, x):
         return super().write(as_text(x))
 
-    @property
-    def plain(self):
-        """The file as Python 3 reads it, for pickles."""
-        return self.buffer
-
 
 class Reading:
     """What a file of bytes gives in Python 2: lines, and data."""
@@ -613,31 +608,32 @@ def apply(function, args=(), kwargs=None):
     return function(*args, **(kwargs or {}))
 
 
+# Methods that a string, a list or a dictionary no longer has, or no longer has
+# so. Whose method it is turns out when it is called.
+METHODS = dict(
+    decode=decode,
+    encode=encode,
+    has_key=has_key,
+    join=join,
+    translate=translate,
+)
+for _name in 'items', 'keys', 'values':
+    METHODS[_name] = list_of(_name)
+    METHODS['iter' + _name] = by_prefix('iter', _name)
+    METHODS['view' + _name] = by_prefix('view', _name)
+
 NAMES = dict(
     vars(builtins),
-    __decode__=decode,
+    **{'__%s__' % name: method for name, method in METHODS.items()},
     __differs_from_none__=differs_from_none,
     __divide__=divide,
     __divide_attribute__=divide_attribute,
     __divide_in_place__=divide_in_place,
     __divide_item__=divide_item,
-    __encode__=encode,
     __equals_none__=equals_none,
-    __has_key__=has_key,
     __in__=is_in,
-    __items__=list_of('items'),
-    __iteritems__=by_prefix('iter', 'items'),
-    __iterkeys__=by_prefix('iter', 'keys'),
-    __itervalues__=by_prefix('iter', 'values'),
-    __join__=join,
     __key__=Key(),
-    __keys__=list_of('keys'),
     __sort__=sort,
-    __translate__=translate,
-    __values__=list_of('values'),
-    __viewitems__=by_prefix('view', 'items'),
-    __viewkeys__=by_prefix('view', 'keys'),
-    __viewvalues__=by_prefix('view', 'values'),
     StandardError=Exception,
     apply=apply,
     basestring=(str, Data),

@@ -15,6 +15,7 @@ import tokenize
 from fissix.refactor import RefactoringTool
 
 from lasagne_objectives.revival.python2.modules import builtins_for
+from lasagne_objectives.revival.python2.names import METHODS
 
 __all__ = ['translated']
 
@@ -25,13 +26,6 @@ FIXERS = (
     'numliterals paren print raise renames repr sys_exc throw tuple_params '
     'xreadlines'
 ).split()
-
-# Methods that a string, a list or a dictionary no longer has, or no longer has
-# so. Whose method it is turns out when it is called.
-METHODS = set(
-    'decode encode has_key items iteritems iterkeys itervalues join keys '
-    'translate values viewitems viewkeys viewvalues'.split()
-)
 
 # fissix unpacks a parameter that is a tuple on a line which it inserts.
 UNPACKS = re.compile(r'\s*\(.*\) = xxx_todo_changeme\d*$')
