@@ -33,7 +33,7 @@ def read(name):
         return file.read()
 
 
-_COMMON = read('simd.h') + read('threads.h') + read('points.h')
+_COMMON = ''.join(map(read, ['simd.h', 'threads.h', 'arrays.h', 'points.h']))
 
 # Run when a compiled module is loaded: where to look for these two.
 _FIND_ADDRESSES = (

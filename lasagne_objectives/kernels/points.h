@@ -11,7 +11,7 @@
  */
 
 /* More classes than LO_FEW are a row, if they lie side by side. */
-enum { LO_LANES = 32, LO_FEW = 48, LO_AXES = 64, LO_ARRAYS = 5 };
+enum { LO_LANES = 32, LO_FEW = 48, LO_ARRAYS = 5 };
 
 /* As many bytes of tiles are loaded before they are worked on: memory is
  * fastest where it is read on and on. */
@@ -58,32 +58,11 @@ static int lo_check_shape(PyArrayObject *values, PyArrayObject *array,
         }
     if (fits)
         return 0;
-    PyObject *shapes[] = {
+    return lo_refuse_shape(
+        what,
         PyArray_IntTupleFromIntp(PyArray_NDIM(array), PyArray_DIMS(array)),
         PyArray_IntTupleFromIntp(ndim, PyArray_DIMS(values)),
-        PyArray_IntTupleFromIntp(n, expected)};
-    if (shapes[0] != NULL && shapes[1] != NULL && shapes[2] != NULL)
-        PyErr_Format(PyExc_ValueError,
-                     "%s of shape %R do not fit predictions of shape %R: "
-                     "expected %R", what, shapes[0], shapes[1], shapes[2]);
-    for (int i = 0; i < 3; i++)
-        Py_XDECREF(shapes[i]);
-    return -1;
-}
-
-/* The axes of an array from the largest step to the smallest, of equal steps
- * in their order. Few axes: inserted one by one. */
-static void lo_order(int ndim, const npy_intp *steps, int *order)
-{
-    for (int axis = 0; axis < ndim; axis++) {
-        int place = axis;
-        while (place > 0 && llabs((long long)steps[order[place - 1]]) <
-                            llabs((long long)steps[axis])) {
-            order[place] = order[place - 1];
-            place--;
-        }
-        order[place] = axis;
-    }
+        PyArray_IntTupleFromIntp(n, expected));
 }
 
 /* The strides of a new array of the shape and the order of axes of another,

@@ -17,6 +17,7 @@ from theano.gpuarray.fp16_help import load_w, work_dtype, write_w
 from theano.gpuarray.type import GpuArrayType
 import theano.tensor as T
 
+from lasagne_objectives.kernels import c_kernel
 from lasagne_objectives.kernels.rows import ClassKernel, without
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -172,7 +173,7 @@ class GpuClassKernel(GpuKernelBase, Op):
         ]
 
     def c_support_code(self):
-        return read('points.h')
+        return c_kernel.read('arrays.h') + read('points.h')
 
     def c_code(self, node, name, inputs, outputs, sub):
         return self.call(node, name, inputs, outputs, self.axis, sub['fail'])
@@ -209,8 +210,8 @@ class GpuClassKernel(GpuKernelBase, Op):
 
     def c_code_cache_version(self):
         # As for the kernels in C: made of the text, so that an edit counts.
-        files = ['points.h', 'points.cluda', self.kernel + '.cluda']
-        text = ''.join(map(read, files + ['cluda.py', 'ops.py']))
+        files = ['points.cluda', self.kernel + '.cluda', 'cluda.py', 'ops.py']
+        text = self.c_support_code() + ''.join(map(read, files))
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)
 
 

@@ -7,9 +7,6 @@
  * all arrays alike, the inputs are copied.
  */
 
-/* More axes than any array has. */
-#define LO_AXES 64
-
 typedef struct {
     int ndim, axis;         /* of the values: all axes, and that of classes */
     int split;              /* so many axes of the points are outer ones */
@@ -117,15 +114,8 @@ static int lo_check_fit(const lo_layout *layout, PyGpuArrayObject *values,
     /* Class indices, and what is given for each, alternate. */
     const char *what = i % 2 == 0 ? "gradients" :
                        dense ? "targets" : "class indices";
-    PyObject *shapes[] = {lo_shape(array, -1), lo_shape(values, -1),
-                          lo_shape(values, dense ? -1 : layout->axis)};
-    if (shapes[0] != NULL && shapes[1] != NULL && shapes[2] != NULL)
-        PyErr_Format(PyExc_ValueError,
-                     "%s of shape %R do not fit predictions of shape %R: "
-                     "expected %R", what, shapes[0], shapes[1], shapes[2]);
-    for (int k = 0; k < 3; k++)
-        Py_XDECREF(shapes[k]);
-    return -1;
+    return lo_refuse_shape(what, lo_shape(array, -1), lo_shape(values, -1),
+                           lo_shape(values, dense ? -1 : layout->axis));
 }
 
 /* Make `*result` a new array in the shape of another, its axes in the same
@@ -133,21 +123,15 @@ static int lo_check_fit(const lo_layout *layout, PyGpuArrayObject *values,
 static int lo_prepare_like(PyGpuArrayObject *array, int typecode,
                            PyGpuArrayObject **result)
 {
-    const unsigned int ndim = PyGpuArray_NDIM(array);
-    unsigned int order[LO_AXES], back[LO_AXES];
+    const int ndim = (int)PyGpuArray_NDIM(array);
+    npy_intp steps[LO_AXES];
+    int order[LO_AXES];
+    unsigned int back[LO_AXES];
     size_t lengths[LO_AXES];
-    /* From the largest step to the smallest, of equal ones in their order. */
-    for (unsigned int axis = 0; axis < ndim; axis++) {
-        unsigned int place = axis;
-        while (place > 0 &&
-               llabs((long long)PyGpuArray_STRIDE(array, order[place - 1])) <
-               llabs((long long)PyGpuArray_STRIDE(array, axis))) {
-            order[place] = order[place - 1];
-            place--;
-        }
-        order[place] = axis;
-    }
-    for (unsigned int place = 0; place < ndim; place++) {
+    for (int axis = 0; axis < ndim; axis++)
+        steps[axis] = PyGpuArray_STRIDE(array, axis);
+    lo_order(ndim, steps, order);
+    for (int place = 0; place < ndim; place++) {
         lengths[place] = PyGpuArray_DIM(array, order[place]);
         back[order[place]] = place;
     }
