@@ -14,7 +14,7 @@ import numpy as np
 from lasagne_objectives.revival.numpy_then import as_dtype
 from lasagne_objectives.revival.scipy_blas import linker_flags
 
-__all__ = ['of_the_cache', 'lend_blas', 'repairs_of']
+__all__ = ['lend_blas', 'repairs_of', 'wanted_anywhere']
 
 
 def find_blas(cmodule):
@@ -245,8 +245,11 @@ def find_signal(conv):
     conv.imported_scipy_signal = True
 
 
-def of_the_cache():
-    """The repairs of Theano's cache, which any Python 3 needs.
+def wanted_anywhere():
+    """Repairs that are made on any Python 3 and NumPy.
+
+    Of Theano's cache, which misses what it has compiled, and of convolutions,
+    which ask SciPy for what has been renamed; each leaves alone what is well.
 
     Returns
     -------
@@ -256,6 +259,8 @@ def of_the_cache():
     return {
         'theano.gof.op': [hash_texts_alike],
         'theano.gof.cc': [remember_without_properties],
+        'theano.tensor.nnet.conv': [find_signal],
+        'theano.tensor.nnet.abstract_conv': [find_signal],
     }
 
 
@@ -277,9 +282,7 @@ def repairs_of(numpy_2):
         'theano.gof.cmodule': [find_blas],
         'theano.tensor.raw_random': [copy_random_states],
         'theano.tensor.blas': [multiply_empty_matrices],
-        'theano.tensor.nnet.conv': [find_signal],
-        'theano.tensor.nnet.abstract_conv': [find_signal],
-        **of_the_cache(),
+        **wanted_anywhere(),
     }
     if numpy_2:
         repairs['theano.misc.safe_asarray'] = [take_objects_as_dtypes]

@@ -7,8 +7,8 @@ from lasagne_objectives.revival.numpy_then import NUMPY_2
 from lasagne_objectives.revival.python_then import make_stand_ins
 from lasagne_objectives.revival.repairs import (
     lend_blas,
-    of_the_cache,
     repairs_of,
+    wanted_anywhere,
 )
 
 __all__ = ['install', 'install_blas']
@@ -38,13 +38,14 @@ class TheanoFinder(ChangingFinder):
 
 
 class BlasFinder(ChangingFinder):
-    """Gives Theano a BLAS, where it finds all else that it looks for.
+    """Gives Theano a BLAS, where Python and NumPy are of its time.
 
-    With it comes what lets the Ops that are linked to it be found compiled.
+    With it comes what lets the Ops that are linked to it be found compiled, and
+    SciPy, which may be newer.
     """
 
     def __init__(self):
-        repairs = {'theano.gof.cmodule': [lend_blas], **of_the_cache()}
+        repairs = {'theano.gof.cmodule': [lend_blas], **wanted_anywhere()}
         super().__init__(repairs.__contains__, repairs=repairs)
 
 
