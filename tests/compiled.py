@@ -34,6 +34,11 @@ def tensor(dtype, ndim, name=None):
     return T.TensorType(dtype, (False,) * ndim)(name)
 
 
+def kernel_of(op):
+    """An Op, or the kernel that it is around."""
+    return kernel_of(op.kernel) if isinstance(op, theano.gof.Op) and hasattr(op, 'kernel') else op
+
+
 def with_gradient(loss, z):
     """The loss, and the derivative of its sum. Each element's or row's own gradient can be read off it."""
     return [loss, theano.grad(loss.sum(), z)]

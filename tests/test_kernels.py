@@ -26,12 +26,14 @@ from lasagne_objectives.kernels import (
     pick_class,
     softmax_crossentropy,
     softmax_log_odds,
+    summed,
     sweep,
     target_rank,
     top_class,
 )
 
 import reference
+from compiled import kernel_of
 from device import ON_GPU, of_the_cpu
 
 PYTHON = theano.Mode(linker='py', optimizer=None)
@@ -378,7 +380,7 @@ def test_an_aggregated_loss_and_its_gradient_are_one_sweep(loss):
 def test_softmax_and_its_gradient_are_one_sweep():
     z, t = T.fmatrix(), T.ivector()
     loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t).mean()
-    names = [type(node.op).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], COMPILED)]
+    names = [type(kernel_of(node.op)).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], COMPILED)]
     assert names.count('SoftmaxCrossentropyWithGradient') == 1
     assert 'SoftmaxCrossentropy' not in names and 'SoftmaxCrossentropyGradient' not in names
     separate = [type(node.op).__name__ for node in rewrite([z, t], [loss, theano.grad(loss, z)], UNMERGED)]
@@ -387,12 +389,13 @@ def test_softmax_and_its_gradient_are_one_sweep():
 
 @of_the_cpu
 @pytest.mark.parametrize('total', ['mean', 'weighted sum', 'normalized'])
-def test_losses_of_classes_are_summed_in_a_sweep(total):
-    """Theano's own sum is one thread's: of many data points with few classes, a fifth of the time."""
+def test_losses_of_classes_are_summed_where_they_are(total):
+    """Theano's own sum is one thread's: of many data points with few classes, a fifth of the time. And it is one more Op to compile."""
     z, t, w = T.fmatrix(), T.ivector(), T.fvector()
     losses = [objectives.categorical_crossentropy(T.nnet.softmax(z), t), objectives.multiclass_hinge_loss(z, t)]
     function = theano.function([z, t, w], [AGGREGATES[total](loss, w) for loss in losses], mode=COMPILED, on_unused_input='ignore')
-    assert sum(len(node.op.sums) for node in sweeps(function)) == 2
+    totals = sum(isinstance(node.op, summed.Summed) for node in function.maker.fgraph.apply_nodes)
+    assert totals + sum(len(node.op.sums) for node in sweeps(function)) == 2 and totals == (total == 'mean')
     rng = np.random.RandomState(3)
     for points in 1, 33, 50003:
         x, indices, weights = (
@@ -416,7 +419,106 @@ def test_a_sum_that_others_need_too_stays():
     loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t)
     ranks = target_rank.target_rank(z, t)
     for outputs in [loss.sum(), loss], [loss.sum(dtype='float64')], [loss.reshape((-1, 2)).sum(axis=1)], [ranks.sum()]:
-        assert not any(isinstance(node.op, sweep.Sweep) for node in rewrite([z, t], outputs, COMPILED))
+        assert not any(isinstance(node.op, (sweep.Sweep, summed.Summed)) for node in rewrite([z, t], outputs, COMPILED))
+
+
+@functools.lru_cache(maxsize=None)
+def summed_function(mode):
+    z, i, t, g = T.dmatrix(), T.lvector(), T.dmatrix(), T.dvector()
+    both = softmax_crossentropy.SoftmaxCrossentropyWithGradient()
+    nodes = [summed.Summed(softmax_crossentropy.SoftmaxCrossentropy())(z, i), summed.Summed(both)(z, t, g)]
+    return theano.function([z, i, t, g], [v for results in nodes for v in results], mode=mode)
+
+
+@of_the_cpu
+@pytest.mark.parametrize('shape', [(0, 3), (1, 2), (300, 5), (37, 60)], ids=str)
+def test_a_kernel_and_its_sum(shape):
+    rng = np.random.RandomState(6)
+    z, t, g = rng.randn(*shape) * 5, rng.rand(*shape), rng.randn(shape[0])
+    indices = rng.randint(0, shape[1], shape[0])
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    of_indices, of_soft = -np.log(p[np.arange(shape[0]), indices]), -(t * np.log(p)).sum(axis=1)
+    gradient = g[:, None] * (t.sum(axis=1, keepdims=True) * p - t)
+    expected = [of_indices, of_indices.sum(), of_soft, gradient, of_soft.sum()]
+    for mode in COMPILED, PYTHON:
+        for got, one in zip(summed_function(mode)(z, indices, t, g), expected):
+            np.testing.assert_allclose(got, one, rtol=1e-10, atol=1e-12)
+
+
+@functools.lru_cache(maxsize=None)
+def one_number_function(mode):
+    """Gradients with one number as the incoming one of all data points, of rows that are whole and of others."""
+    z, i, t, g = T.tensor3(dtype='float64'), T.lmatrix(), T.tensor3(dtype='float64'), T.dscalar()
+    whole = T.bscalar()
+    both = softmax_crossentropy.SoftmaxCrossentropyWithGradient()
+    gradient = softmax_crossentropy.softmax_crossentropy_gradient
+    single = g.dimshuffle('x', 'x')
+    return theano.function(
+        [z, i, t, g, whole],
+        [
+            gradient(z, i, g),
+            gradient(z, t, single),
+            both(z, t, g)[1],
+            both(z, i, single, T.neq(whole, 0))[1],
+            gradient(z, t, g, 1, T.neq(whole, 0)),
+        ],
+        mode=mode,
+    )
+
+
+@of_the_cpu
+@pytest.mark.parametrize('shape', [(0, 3, 2), (1, 4, 1), (3, 1, 2), (4, 5, 9), (2, 90, 3)], ids=str)
+@pytest.mark.parametrize('whole', [0, 1], ids=['torn', 'whole'])
+def test_one_number_is_the_incoming_gradient_of_all_data_points(whole, shape):
+    """That of a mean is: nobody need repeat it."""
+    rng = np.random.RandomState(8)
+    z, t, g = rng.randn(*shape) * 5, rng.rand(*shape), 0.7
+    indices = rng.randint(0, shape[1], shape[:1] + shape[2:])
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    hot = np.moveaxis(np.eye(shape[1])[indices], -1, 1)
+    of_indices, of_soft = g * (p - hot), g * (t.sum(axis=1, keepdims=True) * p - t)
+    expected = [of_indices, of_soft, of_soft] + ([of_indices, of_soft] if whole else [-g * hot, -g * t])
+    for mode in COMPILED, PYTHON:
+        for got, one in zip(one_number_function(mode)(z, indices, t, g, whole), expected):
+            np.testing.assert_allclose(got, one, rtol=1e-10, atol=1e-14)
+
+
+@of_the_cpu
+def test_a_gradient_that_is_repeated_is_not_filled_in():
+    z, t, w = T.fmatrix(), T.ivector(), T.fvector()
+    rows = objectives.categorical_crossentropy(T.nnet.softmax(z), t)
+    # The last repeats what is not one number.
+    losses = [rows.mean(), rows.sum(), (rows * w).sum(), rows.reshape((-1, 2)).sum(axis=1).prod()]
+    graphs = [rewrite([z, t, w], [loss, theano.grad(loss, z)], COMPILED) for loss in losses]
+    assert [any(isinstance(node.op, T.Alloc) for node in nodes) for nodes in graphs] == [False, False, False, True]
+
+
+@of_the_cpu
+def test_an_incoming_gradient_of_one_row_is_refused_for_several():
+    z, g = T.fmatrix(), T.fvector()
+    gradient = softmax_crossentropy.softmax_crossentropy_gradient(z, z, g)
+    for mode in COMPILED, PYTHON:
+        with pytest.raises(ValueError, match=r'do not fit predictions of shape \(3, 2\)'):
+            theano.function([z, g], gradient, mode=mode)(np.ones((3, 2), 'float32'), np.ones(1, 'float32'))
+
+
+@of_the_cpu
+def test_rows_that_are_torn_do_not_overwrite_those_that_were_whole():
+    """What was passed on stays in Theano's storage, and is not the kernel's to write to."""
+    z, g, whole = T.fmatrix(), T.fmatrix(), T.bscalar()
+    kept = keep_rows.keep_rows(z, T.neq(whole, 0), 1)
+    gradient = keep_rows.KeepRowsGradient()(z, g, T.neq(whole, 0))
+    mode = theano.Mode(theano.gof.vm.VM_Linker(allow_gc=False, use_cloop=True), 'fast_run')
+    inputs = [theano.In(v, borrow=True) for v in (z, g)]
+    function = theano.function(inputs + [whole], [T.exp(kept), T.exp(gradient)], mode=mode)
+    rng = np.random.RandomState(9)
+    first = [rng.randn(4, 3).astype('float32') for _ in range(2)]
+    copies = [array.copy() for array in first]
+    function(*first, 1)
+    function(*[rng.randn(4, 3).astype('float32') for _ in range(2)], 0)
+    np.testing.assert_array_equal(first, copies)
 
 
 @of_the_cpu
@@ -460,7 +562,8 @@ def gradient_functions(targets, merged):
 
 
 def is_inplace(function):
-    (inplace,) = [node.op.inplace for node in function.maker.fgraph.toposort() if isinstance(node.op, softmax_crossentropy.GradientKernel)]
+    ops = [kernel_of(node.op) for node in function.maker.fgraph.toposort()]
+    (inplace,) = [op.inplace for op in ops if isinstance(op, softmax_crossentropy.GradientKernel)]
     return inplace
 
 
@@ -891,6 +994,7 @@ def test_c_code_is_written_for_every_kernel():
     nodes.append(match_shapes.match_shapes(i, z, 1).owner)
     nodes += [keep_rows.keep_rows(z, TORN, 1).owner, keep_rows.KeepRowsGradient()(z, t, TORN).owner]
     nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
+    nodes.append(summed.Summed(softmax_crossentropy.SoftmaxCrossentropyWithGradient()).make_node(z, i, g))
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)

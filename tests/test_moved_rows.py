@@ -9,6 +9,7 @@ import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import moved_rows, pick_class, softmax_crossentropy, target_rank, top_class
+from lasagne_objectives.kernels.summed import Summed
 
 import reference
 from device import ON_GPU, of_the_cpu
@@ -61,7 +62,9 @@ def function_of(way, classes):
 
 
 def moved(function):
-    return [node for node in function.maker.fgraph.toposort() if isinstance(node.op, moved_rows.OfMovedRows)]
+    """The kernels of rows that were moved, those that are summed as well included."""
+    ops = [node.op.kernel if isinstance(node.op, Summed) else node.op for node in function.maker.fgraph.toposort()]
+    return [op for op in ops if isinstance(op, moved_rows.OfMovedRows)]
 
 
 def is_matrix_of_images(node):
@@ -151,7 +154,7 @@ def test_a_softmax_between_reshapes_of_moved_sequences(classes):
     p = T.nnet.softmax(steps.reshape((-1, 5))).reshape(steps.shape)
     loss = objectives.categorical_crossentropy(p, t)
     function = theano.function([z, t], [loss, theano.grad(loss.sum(), z)], mode=COMPILED)
-    kernels = {type(node.op.kernel).__name__ for node in moved(function)}
+    kernels = {type(op.kernel).__name__ for op in moved(function)}
     assert kernels == ({'GpuKeepRows', 'GpuKeepRowsGradient'} if ON_GPU else {'KeepRows', 'KeepRowsGradient'})
     rng = np.random.RandomState(2)
     x, indices = rng.randn(10, 3, classes), rng.randint(0, classes, (3, 10)).astype('int32')
@@ -175,7 +178,7 @@ def test_logits_are_overwritten_where_nothing_reads_them_later():
     for logits, more in (z, []), (images, []), (images, [images]):
         loss = crossentropy(rows_of(logits, 3), t).sum()
         functions.append(theano.function([z, t], [loss, theano.grad(loss, logits)] + more, mode=COMPILED))
-    assert [node.op.kernel.inplace for function in functions for node in moved(function)] == [False, True, False]
+    assert [op.kernel.inplace for function in functions for op in moved(function)] == [False, True, False]
     x, indices = np.random.RandomState(3).randn(2, 3, 4, 5).astype('f4'), np.zeros(40, 'int32')
     before = x.copy()
     for function in functions:
@@ -187,8 +190,8 @@ def test_logits_are_overwritten_where_nothing_reads_them_later():
 
 
 def test_it_is_printed_by_its_kernel():
-    (node,) = moved(function_of('accuracy', 3))
-    assert str(node.op) == ('GpuMovedRows{GpuTargetRank{axis=1}}' if ON_GPU else 'MovedRows{TargetRank{axis=1}}')
+    (op,) = moved(function_of('accuracy', 3))
+    assert str(op) == ('GpuMovedRows{GpuTargetRank{axis=1}}' if ON_GPU else 'MovedRows{TargetRank{axis=1}}')
 
 
 def test_a_matrix_that_others_read_is_made():

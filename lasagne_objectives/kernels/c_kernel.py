@@ -27,13 +27,12 @@ getattr(os, 'register_at_fork', dict)(
 )
 
 
+@functools.lru_cache(maxsize=None)
 def read(name):
     """The text of a file of C beside this module."""
     with open(os.path.join(_FOLDER, name)) as file:
         return file.read()
 
-
-_COMMON = ''.join(map(read, ['simd.h', 'threads.h', 'arrays.h', 'points.h']))
 
 # Run when a compiled module is loaded: where to look for these two.
 _FIND_ADDRESSES = (
@@ -89,8 +88,10 @@ class CKernel(gof.Op):
     # __props__ for a missing version, and would compile in every process.
     __props__ = ('c_file',)
 
-    #: File of the function template, beside this module.
+    #: File of the function template, beside this module, and those that it
+    #: needs.
     c_file = None
+    headers = ('simd.h', 'threads.h', 'arrays.h', 'results.h', 'points.h')
 
     def do_constant_folding(self, node):
         # A class index out of range is for whoever runs the function. Theano
@@ -102,13 +103,18 @@ class CKernel(gof.Op):
         return ['<math.h>', '<string.h>', '<stdlib.h>']
 
     def c_support_code(self):
-        return _COMMON + read(self.c_file)
+        return ''.join(map(read, self.headers)) + read(self.c_file)
 
     def c_init_code(self):
-        return [_FIND_ADDRESSES]
+        return [_FIND_ADDRESSES] if 'threads.h' in self.headers else []
 
     def c_compile_args(self):
-        return ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
+        # Quicker to compile: headers of an older standard are shorter, and
+        # what Theano has written for a debugger is not wanted.
+        quickly = ['-std=gnu++11', '-g0']
+        return (
+            quickly + ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
+        )
 
     def c_code(self, node, name, inputs, outputs, sub):
         # c_call gives the call as C code, outputs passed by address.

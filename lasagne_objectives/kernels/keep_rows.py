@@ -16,22 +16,34 @@ from lasagne_objectives.kernels import rows
 from lasagne_objectives.kernels.derivatives import pull_back, push_forward
 from lasagne_objectives.kernels.softmax_crossentropy import (
     LogSoftmax,
-    SoftmaxCrossentropyGradient,
     log_softmax,
     softmax_crossentropy_gradient,
 )
 
 
-class KeepRows(rows.ClassKernel):
-    """Logits as they are if their rows stay whole, else ``log softmax(z)``."""
+class _Kernel(rows.ClassKernel):
+    """What the two Ops have in common."""
 
-    c_file = 'log_softmax.c'
-    view_map = {0: [0]}
+    c_file = 'keep_rows.c'
+    # it needs no threads, nor their headers
+    headers = ('arrays.h', 'results.h')
 
     def c_call(self, node, inputs, outputs):
-        return 'keep_rows<npy_%s>(%d, %s, %s, &%s)' % (
-            (node.inputs[0].dtype, self.axis) + tuple(inputs + outputs)
+        logits, *upstream, whole = inputs
+        return 'keep_rows<npy_%s>(%d, %s, %s, %s, &%s)' % (
+            node.inputs[0].dtype,
+            self.axis,
+            logits,
+            (upstream or ['NULL'])[0],
+            whole,
+            outputs[0],
         )
+
+
+class KeepRows(_Kernel):
+    """Logits as they are if their rows stay whole, else ``log softmax(z)``."""
+
+    view_map = {0: [0]}
 
     def make_node(self, logits, whole):
         logits = rows.as_floats(logits, self.axis)
@@ -66,16 +78,10 @@ def keep_rows(logits, whole, axis):
     return KeepRows(axis)(logits, whole)
 
 
-class KeepRowsGradient(rows.ClassKernel):
+class KeepRowsGradient(_Kernel):
     """The gradient as it is if rows stay whole, else that of log softmax."""
 
-    c_file = 'softmax_crossentropy.c'
     view_map = {0: [1]}
-
-    def c_call(self, node, inputs, outputs):
-        return 'keep_rows_gradient<npy_%s>(%d, %s, %s, %s, &%s)' % (
-            (node.inputs[0].dtype, self.axis) + tuple(inputs + outputs)
-        )
 
     def make_node(self, logits, gradient, whole):
         logits = rows.as_floats(logits, self.axis)
@@ -87,12 +93,14 @@ class KeepRowsGradient(rows.ClassKernel):
         if whole:
             output_storage[0][0] = gradient
         else:
-            # With minus one as the gradient of each data point's loss.
-            points = rows.without(logits.shape, self.axis)
-            minus = np.full(points, -1, dtype=logits.dtype)
-            SoftmaxCrossentropyGradient(self.axis).perform(
-                node, [logits, gradient, minus], output_storage
-            )
+            super().perform(node, inputs[:2], output_storage)
+
+    def of_rows(self, node, logits, gradient):
+        (log_p,) = LogSoftmax().of_rows(node, logits)
+        gradient = gradient.astype('float64')
+        total = gradient.sum(axis=1, keepdims=True)
+        with np.errstate(all='ignore'):
+            return [gradient - np.exp(log_p) * total]
 
     def connection_pattern(self, node):
         return [[True], [True], [False]]

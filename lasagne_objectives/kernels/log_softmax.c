@@ -64,13 +64,3 @@ static int log_softmax(int axis, PyArrayObject *logits,
     lo_add(&points, kernel::RESULT, *result, axis);
     return lo_sweep_points(kernel(), &points);
 }
-
-/* The logits themselves where their rows are whole. */
-template <typename real>
-static int keep_rows(int axis, PyArrayObject *logits, PyArrayObject *whole,
-                     PyArrayObject **result)
-{
-    if (!*(const npy_bool *)PyArray_DATA(whole))
-        return log_softmax<real>(axis, logits, result);
-    return lo_pass_on(logits, result);
-}

@@ -30,6 +30,7 @@ class MatchShapes(CKernel):
 
     __props__ = ('axis',)
     c_file = 'match_shapes.c'
+    headers = ('arrays.h', 'results.h')
     view_map = {0: [0]}
     # Only shapes are read: any type of data will do.
     _f16_ok = True

@@ -10,7 +10,7 @@ import theano
 from theano import gof
 import theano.tensor as T
 from theano.compile import optdb
-from theano.scalar.basic import Composite, identity
+from theano.scalar.basic import Composite
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.opt import in2out
 
@@ -23,6 +23,7 @@ from lasagne_objectives.kernels.softmax_crossentropy import (
     SoftmaxCrossentropyGradient,
     SoftmaxCrossentropyWithGradient,
 )
+from lasagne_objectives.kernels.summed import Summed
 from lasagne_objectives.kernels.sweep import Sweep, composite
 from lasagne_objectives.kernels.target_rank import TargetRank
 
@@ -43,8 +44,10 @@ class MergeSweeps(gof.Optimizer):
             SoftmaxCrossentropyGradient,
             lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
+        _give_one_number(fgraph)
         _merge_elementwise(fgraph)
         leave_rows_where_they_are(fgraph, ClassKernel, MovedRows)
+        _sum_losses(fgraph)
 
 
 optdb.register(
@@ -56,17 +59,24 @@ optdb.register(
 )
 
 
-@gof.local_optimizer([GradientKernel, MovedRows])
+def _inplace(op):
+    """The same Op with a gradient that takes the place of the logits.
+
+    None if there is none.
+    """
+    if isinstance(op, GradientKernel) and not op.inplace:
+        return type(op)(op.axis, inplace=True)
+    if isinstance(op, (MovedRows, Summed)):
+        kernel = _inplace(op.kernel)
+        return kernel and type(op)(kernel)
+    return None
+
+
+@gof.local_optimizer([GradientKernel, MovedRows, Summed])
 def gradient_inplace(node):
     """Let the gradient take the place of logits that nothing reads later."""
-    moved = isinstance(node.op, MovedRows)
-    kernel = node.op.kernel if moved else node.op
-    if not isinstance(kernel, GradientKernel) or kernel.inplace:
-        return False
-    inplace = type(kernel)(kernel.axis, inplace=True)
-    if moved:
-        inplace = MovedRows(inplace)
-    return inplace(*node.inputs, return_list=True)
+    op = _inplace(node.op)
+    return op is not None and op(*node.inputs, return_list=True)
 
 
 # Where Theano has its own. It has other readers of the logits run first, or
@@ -122,8 +132,29 @@ def _merge_pair(fgraph, node, gradient, both):
     )
 
 
+def _give_one_number(fgraph):
+    """Give the number that an incoming gradient repeats for all data points.
+
+    As that of a mean does. Nothing repeats it then.
+    """
+    for node in fgraph.toposort():
+        if not isinstance(node.op, GradientKernel):
+            continue
+        repeated = node.inputs[2].owner
+        if (
+            repeated is not None
+            and type(repeated.op) is T.Alloc
+            and all(repeated.inputs[0].broadcastable)
+        ):
+            inputs = node.inputs[:2] + repeated.inputs[:1] + node.inputs[3:]
+            fgraph.replace_all_validate(
+                list(zip(node.outputs, node.op(*inputs, return_list=True))),
+                reason='lasagne_objectives',
+            )
+
+
 # ---------------------------------------------------------------------------
-# Element-wise losses, and sums of losses of data points
+# Element-wise losses
 
 
 def _is_ours(node, ranks, losses):
@@ -218,20 +249,8 @@ def _merge_elementwise(fgraph):
     for node in reversed(nodes):
         if node not in fgraph.apply_nodes:
             continue
-        if isinstance(node.op, ClassKernel):
-            _sum_losses(fgraph, node)
-        elif _is_sweepable(node) and _is_ours(node, ranks, losses):
+        if _is_sweepable(node) and _is_ours(node, ranks, losses):
             _merge_group(fgraph, [node] + _partners(node))
-
-
-def _sum_losses(fgraph, node):
-    """Sum the losses of a kernel by threads, too."""
-    for loss in _values_of_points(node):
-        total = _total(loss)
-        is_float = loss.dtype in ('float32', 'float64')
-        if total is not None and is_float and not all(loss.broadcastable):
-            result = Elemwise(identity)(loss)
-            _replace_by_sweep(fgraph, [loss], [result], [total])
 
 
 def _partners(node):
@@ -412,3 +431,22 @@ def _not_reshaped(operand, array):
     ):
         return node.inputs
     return [operand]
+
+
+# ---------------------------------------------------------------------------
+# Sums of losses of data points
+
+
+def _sum_losses(fgraph):
+    """Have kernels sum the losses of which only the sum is wanted."""
+    for node in fgraph.toposort():
+        kernel = node.op.kernel if isinstance(node.op, MovedRows) else node.op
+        if not isinstance(kernel, (SoftmaxCrossentropy, GradientKernel)):
+            continue
+        total = _total(node.outputs[0])
+        if total is not None:
+            *results, summed = Summed(node.op)(*node.inputs)
+            fgraph.replace_all_validate(
+                list(zip(node.outputs + total.outputs, results + [summed])),
+                reason='lasagne_objectives',
+            )

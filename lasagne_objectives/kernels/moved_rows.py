@@ -134,6 +134,9 @@ class MovedRows(OfMovedRows, CKernel):
             + read('moved_rows.h')
         )
 
+    def c_init_code(self):
+        return self.kernel.c_init_code()
+
     def c_code_cache_version(self):
         text = read('moved_rows.py')  # the frame, and what fills it in
         return super().c_code_cache_version() + (zlib.crc32(text.encode()),)

@@ -270,34 +270,3 @@ LO_WIDE npy_int64 lo_first_of_row(const real *z, npy_intp n, npy_int64 but)
         place++;
     return place;
 }
-
-/* Results ----------------------------------------------------------------- */
-
-/* Make `*result` a contiguous array of a shape, or keep it if it is one. */
-static int lo_prepare(PyArrayObject **result, int ndim, const npy_intp *shape,
-                      int type)
-{
-    bool keep = *result != NULL && PyArray_IS_C_CONTIGUOUS(*result);
-    for (int axis = 0; keep && axis < ndim; axis++)
-        keep = PyArray_DIM(*result, axis) == shape[axis];
-    if (keep)
-        return 0;
-    Py_XDECREF(*result);
-    *result = (PyArrayObject *)PyArray_SimpleNew(ndim, (npy_intp *)shape,
-                                                 type);
-    return *result == NULL ? -1 : 0;
-}
-
-/* Let `*result` be an array that is there already. */
-static inline int lo_pass_on(PyArrayObject *array, PyArrayObject **result)
-{
-    /* In this order: it may be the same. */
-    Py_INCREF(array);
-    Py_XDECREF(*result);
-    *result = array;
-    return 0;
-}
-
-template <typename real> struct lo_type;
-template <> struct lo_type<npy_float32> { enum { number = NPY_FLOAT32 }; };
-template <> struct lo_type<npy_float64> { enum { number = NPY_FLOAT64 }; };

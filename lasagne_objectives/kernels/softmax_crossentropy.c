@@ -317,13 +317,24 @@ struct lo_torn_points : lo_kernel_of_rows {
     }
 };
 
-/* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
- * the gradient alone. `whole` is NULL where rows are known to be whole.
- * `inplace` lets the gradient take the place of z. */
+/* What works on rows that may be torn: nothing else where `known` to be whole,
+ * and nothing else to compile. */
+template <typename real, typename index, bool dense, bool known>
+struct lo_if_torn { typedef lo_torn_points<real, index, dense> kernel; };
+
 template <typename real, typename index, bool dense>
+struct lo_if_torn<real, index, dense, true> {
+    typedef lo_softmax_points<real, index, dense> kernel;
+};
+
+/* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
+ * the gradient alone. `upstream` may be `one` number for all data points.
+ * `whole` is NULL where rows are `known` to be whole. `inplace` lets the
+ * gradient take the place of z. */
+template <typename real, typename index, bool dense, bool known>
 static int softmax_crossentropy(int axis, PyArrayObject *z,
                                 PyArrayObject *targets,
-                                PyArrayObject *upstream,
+                                PyArrayObject *upstream, bool one,
                                 PyArrayObject *whole,
                                 PyArrayObject **loss,
                                 PyArrayObject **gradient, bool inplace)
@@ -332,43 +343,22 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
     if (dense ? lo_check_shape(z, targets, -1, "targets")
               : lo_check_classes<index>(z, axis, targets))
         return -1;
-    if ((upstream && lo_check_shape(z, upstream, axis, "gradients")) ||
+    if ((upstream && !one &&
+         lo_check_shape(z, upstream, axis, "gradients")) ||
         (loss && lo_prepare_points(loss, z, axis, lo_type<real>::number)) ||
         (gradient && lo_prepare_like(gradient, z, inplace)))
         return -1;
     lo_points points;
     lo_begin(&points, z, axis);
     lo_add(&points, kernel::TARGETS, targets, dense ? axis : -1);
-    lo_add(&points, kernel::UPSTREAM, upstream, -1);
+    if (one)
+        points.data[kernel::UPSTREAM] = (char *)PyArray_DATA(upstream);
+    else
+        lo_add(&points, kernel::UPSTREAM, upstream, -1);
     lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
     lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
-    if (whole != NULL && !*(const npy_bool *)PyArray_DATA(whole)) {
-        typedef lo_torn_points<real, index, dense> torn;
+    typedef typename lo_if_torn<real, index, dense, known>::kernel torn;
+    if (!known && !*(const npy_bool *)PyArray_DATA(whole))
         return lo_sweep_points(torn(), &points);
-    }
-    return lo_sweep_points(kernel(), &points);
-}
-
-/* The gradient of keep_rows (log_softmax.c): as it is where rows are whole. */
-template <typename real>
-static int keep_rows_gradient(int axis, PyArrayObject *logits,
-                              PyArrayObject *gradient, PyArrayObject *whole,
-                              PyArrayObject **result)
-{
-    typedef lo_softmax_points<real, npy_int64, true> kernel;
-    if (lo_check_shape(logits, gradient, -1, "gradients"))
-        return -1;
-    if (*(const npy_bool *)PyArray_DATA(whole))
-        return lo_pass_on(gradient, result);
-    /* That of the cross-entropy, with the incoming gradient as targets, times
-     * minus one. */
-    real minus_one = -1;
-    if (lo_prepare_like(result, logits, false))
-        return -1;
-    lo_points points;
-    lo_begin(&points, logits, axis);
-    lo_add(&points, kernel::TARGETS, gradient, axis);
-    lo_add(&points, kernel::GRADIENT, *result, axis);
-    points.data[kernel::UPSTREAM] = (char *)&minus_one;
     return lo_sweep_points(kernel(), &points);
 }

@@ -73,21 +73,34 @@ class _Kernel(rows.ClassKernel):
         dense = targets.ndim == logits.ndim
         whole = inputs[self.operands :] or ['NULL']
         upstream = inputs[2 : self.operands] or ['NULL']
+        one = 'true' if self._one_upstream(node) else 'false'
         loss, gradient = self.c_results(['&' + name for name in outputs])
-        return 'softmax_crossentropy<npy_%s, npy_%s, %s>(%s)' % (
+        return 'softmax_crossentropy<npy_%s, npy_%s, %s, %s>(%s)' % (
             logits.dtype,
             'int64' if dense else targets.dtype,
             'true' if dense else 'false',
+            'true' if whole == ['NULL'] else 'false',
             ', '.join(
                 [str(self.axis)]
                 + inputs[:2]
                 + upstream
+                + [one]
                 + whole
                 + [loss, gradient, 'true' if self.inplace else 'false']
             ),
         )
 
+    def _one_upstream(self, node):
+        """Whether the incoming gradient is one number for all data points."""
+        return self.operands > 2 and all(node.inputs[2].broadcastable)
+
     def perform(self, node, inputs, output_storage):
+        if self._one_upstream(node):
+            points = rows.without(inputs[0].shape, self.axis)
+            number = inputs[2].reshape(())
+            inputs = (
+                inputs[:2] + [np.broadcast_to(number, points)] + inputs[3:]
+            )
         if all(inputs[self.operands :]):
             operands = inputs[: self.operands]
             super().perform(node, operands, output_storage)
@@ -201,6 +214,9 @@ def softmax_crossentropy(logits, targets, axis=1, whole=None):
 
 class GradientKernel(_Kernel):
     """Of these, those whose last result is the gradient.
+
+    The incoming gradient has a number for each data point, or is one for all,
+    of any number of axes that are broadcast. That is for a rewrite (merge.py).
 
     Parameters
     ----------

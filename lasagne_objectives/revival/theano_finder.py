@@ -40,8 +40,8 @@ class TheanoFinder(ChangingFinder):
 class BlasFinder(ChangingFinder):
     """Gives Theano a BLAS, where Python and NumPy are of its time.
 
-    With it comes what lets the Ops that are linked to it be found compiled, and
-    SciPy, which may be newer.
+    With it comes what lets the Ops that are linked to it be found compiled,
+    and SciPy, which may be newer.
     """
 
     def __init__(self):
