@@ -120,7 +120,7 @@ class CKernel(gof.Op):
     def c_compile_args(self):
         # Quicker to compile: headers of an older standard are shorter, and
         # what Theano has written for a debugger is not wanted.
-        quickly = ['-std=gnu++11', '-g0']
+        quickly = ['-std=gnu++14', '-g0']
         return (
             quickly + ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
         )
