@@ -236,6 +236,96 @@ LO_INLINE void lo_store_points(const lo_points &points, char *const *at,
             lo_point<element>(points, at, which, i) = numbers[i];
 }
 
+/* Registers of 16 bytes, which nearly any processor has; `low` and `high` take
+ * numbers of two by turns, from their first and their last halves. */
+#ifdef __clang__
+#define LO_SHUFFLE(a, b, mask, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define LO_SHUFFLE(a, b, mask, ...) \
+    __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#endif
+
+template <typename real> struct lo_vector;
+
+template <> struct lo_vector<npy_float32> {
+    enum { SIZE = 4 };
+    typedef npy_float32 type __attribute__((vector_size(16)));
+    typedef npy_int32 mask __attribute__((vector_size(16)));
+    static type low(type a, type b)
+    {
+        return LO_SHUFFLE(a, b, mask, 0, 4, 1, 5);
+    }
+    static type high(type a, type b)
+    {
+        return LO_SHUFFLE(a, b, mask, 2, 6, 3, 7);
+    }
+};
+
+template <> struct lo_vector<npy_float64> {
+    enum { SIZE = 2 };
+    typedef npy_float64 type __attribute__((vector_size(16)));
+    typedef npy_int64 mask __attribute__((vector_size(16)));
+    static type low(type a, type b)
+    {
+        return LO_SHUFFLE(a, b, mask, 0, 2);
+    }
+    static type high(type a, type b)
+    {
+        return LO_SHUFFLE(a, b, mask, 1, 3);
+    }
+};
+
+/* Turn a square of numbers over; rows are so many bytes apart. */
+template <typename real>
+LO_INLINE void lo_turn_square(const char *from, npy_intp step_from, char *to,
+                              npy_intp step_to)
+{
+    typedef lo_vector<real> vector;
+    enum { SIZE = vector::SIZE };
+    typename vector::type rows[SIZE], mixed[SIZE];
+    for (int i = 0; i < SIZE; i++)
+        memcpy(&rows[i], from + i * step_from, sizeof rows[i]);
+    for (int round = 1; round < SIZE; round *= 2) {
+        for (int i = 0; i < SIZE / 2; i++) {
+            mixed[2 * i] = vector::low(rows[i], rows[i + SIZE / 2]);
+            mixed[2 * i + 1] = vector::high(rows[i], rows[i + SIZE / 2]);
+        }
+        for (int i = 0; i < SIZE; i++)
+            rows[i] = mixed[i];
+    }
+    for (int i = 0; i < SIZE; i++)
+        memcpy(to + i * step_to, &rows[i], sizeof rows[i]);
+}
+
+/* Turn the classes of a square's side of data points over, of which there are
+ * `n` side by side: between an array, its data points `along` bytes apart, and
+ * a tile. The last square may begin before the end of the one before it. */
+template <typename real>
+LO_INLINE void lo_turn_into_tile(const char *from, npy_intp along,
+                                 npy_intp n, real *tile)
+{
+    enum { SIZE = lo_vector<real>::SIZE };
+    for (npy_intp j = 0; j < n; j += SIZE) {
+        const npy_intp first = j + SIZE <= n ? j : n - SIZE;
+        lo_turn_square<real>(from + first * sizeof(real), along,
+                             (char *)(tile + first * LO_LANES),
+                             LO_LANES * sizeof(real));
+    }
+}
+
+template <typename real>
+LO_INLINE void lo_turn_out_of_tile(const real *tile, npy_intp n, char *to,
+                                   npy_intp along)
+{
+    enum { SIZE = lo_vector<real>::SIZE };
+    for (npy_intp j = 0; j < n; j += SIZE) {
+        const npy_intp first = j + SIZE <= n ? j : n - SIZE;
+        lo_turn_square<real>((const char *)(tile + first * LO_LANES),
+                             LO_LANES * sizeof(real),
+                             to + first * sizeof(real), along);
+    }
+}
+
 /* Load the classes of `count` data points as tiles[class * LO_LANES + point],
  * one tile after the other. */
 template <typename real>
@@ -246,12 +336,18 @@ LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     const npy_intp full = count - count % LO_LANES;
     const char *from = at[which];
+    enum { SIZE = lo_vector<real>::SIZE };
     if (along == (npy_intp)sizeof(real)) {
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp lane = 0; lane < full; lane += LO_LANES)
                 memcpy(tiles + lane * n + j * LO_LANES,
                        from + j * across + lane * along,
                        LO_LANES * sizeof(real));
+    } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
+        for (npy_intp lane = 0; lane < full; lane += SIZE)
+            lo_turn_into_tile(from + lane * along, along, n,
+                              tiles + (lane - lane % LO_LANES) * n
+                              + lane % LO_LANES);
     } else
         /* By eights, whose addresses fit into the registers. */
         for (npy_intp lane = 0; lane < full; lane += 8) {
@@ -279,6 +375,7 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     npy_intp done = 0;
     char *to = at[which];
+    enum { SIZE = lo_vector<real>::SIZE };
     if (along == (npy_intp)sizeof(real)) {
         done = count - count % LO_LANES;
         for (npy_intp j = 0; j < n; j++)
@@ -286,6 +383,12 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
                 memcpy(to + j * across + lane * along,
                        tiles + lane * n + j * LO_LANES,
                        LO_LANES * sizeof(real));
+    } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
+        done = count - count % SIZE;
+        for (npy_intp lane = 0; lane < done; lane += SIZE)
+            lo_turn_out_of_tile(tiles + (lane - lane % LO_LANES) * n
+                                + lane % LO_LANES, n, to + lane * along,
+                                along);
     }
     for (npy_intp lane = done; lane < count; lane++) {
         const real *tile = tiles + (lane - lane % LO_LANES) * n
