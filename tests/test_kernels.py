@@ -41,7 +41,7 @@ COMPILED = theano.compile.mode.get_mode('FAST_RUN')
 UNMERGED = COMPILED.excluding('lasagne_objectives')
 
 # Rows and classes: none, one, fewer and more than a block, two paths, many.
-SHAPES = [(0, 3), (5, 1), (1, 2), (40, 3), (66, 4), (37, 10), (16, 48), (7, 49), (33, 300), (3, 50000)]
+SHAPES = [(0, 3), (5, 1), (1, 2), (40, 3), (66, 4), (37, 10), (17, 25), (16, 48), (7, 49), (33, 81), (33, 300), (3, 50000)]
 
 LAYOUTS = {
     'C': np.ascontiguousarray,

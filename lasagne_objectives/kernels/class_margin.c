@@ -4,6 +4,7 @@ template <typename element, typename index>
 struct lo_margin_points : lo_kernel {
     typedef element real;
     enum { VALUES, INDICES, MARGIN, RIVAL };
+    enum { few = 800 };
 
     void tile(const lo_points &points, char *const *at, int count,
               const real *z, const real *) const

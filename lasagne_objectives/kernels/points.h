@@ -10,8 +10,7 @@
  *             classes are few
  */
 
-/* More classes than LO_FEW are a row, if they lie side by side. */
-enum { LO_LANES = 32, LO_FEW = 48, LO_ARRAYS = 5 };
+enum { LO_LANES = 32, LO_ARRAYS = 5 };
 
 /* As many bytes of tiles are loaded before they are worked on: memory is
  * fastest where it is read on and on. */
@@ -476,13 +475,17 @@ LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
         lo_store_tiles(points, at, result, count, scratch);
 }
 
-/* Whether data points are rows rather than tiles. */
-static bool lo_by_rows(const lo_points &points, size_t size)
+/* Whether data points are rows rather than tiles: of many classes, if they lie
+ * side by side. */
+template <typename kernel>
+static bool lo_by_rows(const lo_points &points)
 {
-    return points.classes > LO_FEW &&
-        (points.across[0] == (npy_intp)size ||
-         llabs((long long)points.across[0]) <=
-         llabs((long long)points.along[0]));
+    typedef typename kernel::real real;
+    return kernel::only_rows ||
+        (points.classes > (npy_intp)(kernel::few / sizeof(real)) &&
+         (points.across[0] == (npy_intp)sizeof(real) ||
+          llabs((long long)points.across[0]) <=
+          llabs((long long)points.along[0])));
 }
 
 /* How many data points to take tiles of at once, at most a thread's share. */
@@ -507,11 +510,13 @@ static npy_intp lo_strip(const lo_points &points, size_t size, int threads)
  *     tile(points, at, count, first, second)
  *                on those of up to LO_LANES; the result takes the place of
  *                the first
+ *     few        of how many bytes of classes row() is faster; it may count on
+ *                LO_LAST classes
  *
- * It says of the two numbers what differs from this, which reads one array
- * with classes and writes none. */
+ * It says of the numbers what differs from this, which reads one array with
+ * classes and writes none. */
 struct lo_kernel {
-    enum { only_rows = false };
+    enum { only_rows = false, few = 192 };
 
     int second() const { return -1; }
     int result() const { return -1; }
@@ -628,8 +633,7 @@ static int lo_sweep_points(const kernel &work, lo_points *arrays)
     typedef typename kernel::real real;
     lo_arrange(arrays);
     const lo_points &points = *arrays;
-    const bool by_rows = kernel::only_rows || lo_by_rows(points,
-                                                         sizeof(real));
+    const bool by_rows = lo_by_rows<kernel>(points);
     const int threads = lo_threads(points.runs * points.lanes
                                    * points.classes);
     const npy_intp width = by_rows ? 1

@@ -179,7 +179,7 @@ LO_INLINE npy_intp lo_block_end(npy_intp from, npy_intp to)
 }
 
 /* The last numbers of a row rarely fill a register, and GCC has those that do
- * not computed one by one. So loops over rows (of more than LO_FEW classes) go
+ * not computed one by one. So loops over rows (of that many classes at least) go
  * over multiples of LO_LAST, and the end is read as LO_LAST numbers once more:
  * some of them have been seen, the last `n % LO_LAST` have not. */
 enum { LO_LAST = 16 };

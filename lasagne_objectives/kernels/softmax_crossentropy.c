@@ -160,6 +160,7 @@ template <typename element, typename index, bool dense>
 struct lo_softmax_points : lo_kernel {
     typedef element real;
     enum { LOGITS, TARGETS, UPSTREAM, LOSS, GRADIENT };
+    enum { few = 320 };
 
     int second() const { return dense ? (int)TARGETS : -1; }
     int result() const { return GRADIENT; }
