@@ -51,7 +51,8 @@ def fresh_process(contender, loss, cache):
             contender,
             loss,
         ],
-        env=dict(os.environ, THEANO_FLAGS=flags),
+        # An installed package has its bytecode, whatever is set here.
+        env=dict(os.environ, THEANO_FLAGS=flags, PYTHONDONTWRITEBYTECODE=''),
     )
     return json.loads(output)
 
