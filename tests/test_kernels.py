@@ -418,7 +418,8 @@ def test_a_sum_that_others_need_too_stays():
     z, t = T.fmatrix(), T.ivector()
     loss = objectives.categorical_crossentropy(T.nnet.softmax(z), t)
     ranks = target_rank.target_rank(z, t)
-    for outputs in [loss.sum(), loss], [loss.sum(dtype='float64')], [loss.reshape((-1, 2)).sum(axis=1)], [ranks.sum()]:
+    slope = theano.grad(loss.sum(), z)
+    for outputs in [loss.sum(), loss], [loss.sum(dtype='float64')], [loss.reshape((-1, 2)).sum(axis=1)], [ranks.sum()], [slope.sum()]:
         assert not any(isinstance(node.op, (sweep.Sweep, summed.Summed)) for node in rewrite([z, t], outputs, COMPILED))
 
 

@@ -118,9 +118,10 @@ class CKernel(gof.Op):
         return [_FIND_ADDRESSES] if 'threads.h' in self.headers else []
 
     def c_compile_args(self):
-        # Quicker to compile: headers of an older standard are shorter, and
-        # what Theano has written for a debugger is not wanted.
-        quickly = ['-std=gnu++14', '-g0']
+        # Quicker to compile: headers of an older standard are shorter (C++14,
+        # as the oldest compilers know it), and what Theano has written for a
+        # debugger is not wanted.
+        quickly = ['-std=gnu++1y', '-g0']
         return (
             quickly + ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
         )

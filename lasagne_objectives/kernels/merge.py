@@ -441,9 +441,10 @@ def _sum_losses(fgraph):
     """Have kernels sum the losses of which only the sum is wanted."""
     for node in fgraph.toposort():
         kernel = node.op.kernel if isinstance(node.op, MovedRows) else node.op
-        if not isinstance(kernel, (SoftmaxCrossentropy, GradientKernel)):
-            continue
-        total = _total(node.outputs[0])
+        makes_losses = isinstance(
+            kernel, (SoftmaxCrossentropy, SoftmaxCrossentropyWithGradient)
+        )
+        total = _total(node.outputs[0]) if makes_losses else None
         if total is not None:
             *results, summed = Summed(node.op)(*node.inputs)
             fgraph.replace_all_validate(

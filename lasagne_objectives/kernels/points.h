@@ -296,33 +296,28 @@ LO_INLINE void lo_turn_square(const char *from, npy_intp step_from, char *to,
         memcpy(to + i * step_to, &rows[i], sizeof rows[i]);
 }
 
-/* Turn the classes of a square's side of data points over, of which there are
- * `n` side by side: between an array, its data points `along` bytes apart, and
- * a tile. The last square may begin before the end of the one before it. */
+/* Turn `n` classes of as many data points over as a square has rows: from an
+ * array into a tile, or back. Of each is said how many bytes are between
+ * classes, and between the rows of a square. The last square may begin before
+ * the end of the one before it. */
 template <typename real>
-LO_INLINE void lo_turn_into_tile(const char *from, npy_intp along,
-                                 npy_intp n, real *tile)
+LO_INLINE void lo_turn_over(npy_intp n, const char *from, npy_intp class_from,
+                            npy_intp step_from, char *to, npy_intp class_to,
+                            npy_intp step_to)
 {
     enum { SIZE = lo_vector<real>::SIZE };
     for (npy_intp j = 0; j < n; j += SIZE) {
         const npy_intp first = j + SIZE <= n ? j : n - SIZE;
-        lo_turn_square<real>(from + first * sizeof(real), along,
-                             (char *)(tile + first * LO_LANES),
-                             LO_LANES * sizeof(real));
+        lo_turn_square<real>(from + first * class_from, step_from,
+                             to + first * class_to, step_to);
     }
 }
 
+/* Where a data point of a strip has its first class, in tiles of `n`. */
 template <typename real>
-LO_INLINE void lo_turn_out_of_tile(const real *tile, npy_intp n, char *to,
-                                   npy_intp along)
+LO_INLINE real *lo_lane(real *tiles, npy_intp n, npy_intp lane)
 {
-    enum { SIZE = lo_vector<real>::SIZE };
-    for (npy_intp j = 0; j < n; j += SIZE) {
-        const npy_intp first = j + SIZE <= n ? j : n - SIZE;
-        lo_turn_square<real>((const char *)(tile + first * LO_LANES),
-                             LO_LANES * sizeof(real),
-                             to + first * sizeof(real), along);
-    }
+    return tiles + (lane - lane % LO_LANES) * n + lane % LO_LANES;
 }
 
 /* Load the classes of `count` data points as tiles[class * LO_LANES + point],
@@ -335,7 +330,7 @@ LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     const npy_intp full = count - count % LO_LANES;
     const char *from = at[which];
-    enum { SIZE = lo_vector<real>::SIZE };
+    enum { SIZE = lo_vector<real>::SIZE, STEP = LO_LANES * sizeof(real) };
     if (along == (npy_intp)sizeof(real)) {
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp lane = 0; lane < full; lane += LO_LANES)
@@ -344,14 +339,12 @@ LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
                        LO_LANES * sizeof(real));
     } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
         for (npy_intp lane = 0; lane < full; lane += SIZE)
-            lo_turn_into_tile(from + lane * along, along, n,
-                              tiles + (lane - lane % LO_LANES) * n
-                              + lane % LO_LANES);
+            lo_turn_over<real>(n, from + lane * along, across, along,
+                               (char *)lo_lane(tiles, n, lane), STEP, STEP);
     } else
         /* By eights, whose addresses fit into the registers. */
         for (npy_intp lane = 0; lane < full; lane += 8) {
-            real *tile = tiles + (lane - lane % LO_LANES) * n
-                         + lane % LO_LANES;
+            real *tile = lo_lane(tiles, n, lane);
             for (npy_intp j = 0; j < n; j++)
                 for (int i = 0; i < 8; i++)
                     tile[j * LO_LANES + i] = *(const real *)(
@@ -374,7 +367,7 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     npy_intp done = 0;
     char *to = at[which];
-    enum { SIZE = lo_vector<real>::SIZE };
+    enum { SIZE = lo_vector<real>::SIZE, STEP = LO_LANES * sizeof(real) };
     if (along == (npy_intp)sizeof(real)) {
         done = count - count % LO_LANES;
         for (npy_intp j = 0; j < n; j++)
@@ -385,13 +378,11 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
     } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
         done = count - count % SIZE;
         for (npy_intp lane = 0; lane < done; lane += SIZE)
-            lo_turn_out_of_tile(tiles + (lane - lane % LO_LANES) * n
-                                + lane % LO_LANES, n, to + lane * along,
-                                along);
+            lo_turn_over<real>(n, (const char *)lo_lane(tiles, n, lane), STEP,
+                               STEP, to + lane * along, across, along);
     }
     for (npy_intp lane = done; lane < count; lane++) {
-        const real *tile = tiles + (lane - lane % LO_LANES) * n
-                           + lane % LO_LANES;
+        const real *tile = lo_lane(tiles, n, lane);
         for (npy_intp j = 0; j < n; j++)
             *(real *)(to + lane * along + j * across) = tile[j * LO_LANES];
     }
