@@ -171,6 +171,24 @@ def test_a_softmax_between_reshapes_of_moved_sequences(classes):
 
 
 @of_the_cpu
+@pytest.mark.parametrize('dtype', ['int32', 'int64'])
+@pytest.mark.parametrize('points', [1, 2, 4, 7, 8])
+def test_targets_of_one_row_are_refused_for_several(points, dtype):
+    """Of as many as a stride has bytes, too: what follows a shape in memory are the strides."""
+    z, t = T.ftensor3(), T.vector(dtype=dtype)
+    loss = crossentropy(z.dimshuffle(0, 2, 1).reshape((-1, 5)), t).mean()
+    function = theano.function([z, t], [loss, theano.grad(loss, z)], mode=COMPILED)
+    assert moved(function)
+    x = np.random.RandomState(4).randn(1, 5, points).astype('float32')
+    if points > 1:
+        with pytest.raises(ValueError, match='do not fit predictions'):
+            function(x, np.zeros(1, dtype))
+    targets = np.arange(points) % 5
+    rows = x[0].T
+    np.testing.assert_allclose(function(x, targets.astype(dtype))[1][0].T, slope_of_crossentropy(rows, targets) / points, atol=1e-6)
+
+
+@of_the_cpu
 def test_logits_are_overwritten_where_nothing_reads_them_later():
     z, t = T.ftensor4(), T.ivector()
     images = T.extra_ops.cumsum(z, axis=3)  # of an Op that no rewrite moves, as a convolution is

@@ -11,12 +11,13 @@ from theano import gof
 import theano.tensor as T
 from theano.compile import optdb
 from theano.scalar.basic import Composite
+from theano.scan_module.scan_utils import equal_computations
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.opt import in2out
 
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.moved_rows import MovedRows
-from lasagne_objectives.kernels.rows import ClassKernel
+from lasagne_objectives.kernels.rows import ClassKernel, without
 from lasagne_objectives.kernels.softmax_crossentropy import (
     GradientKernel,
     SoftmaxCrossentropy,
@@ -138,19 +139,28 @@ def _give_one_number(fgraph):
     As that of a mean does. Nothing repeats it then.
     """
     for node in fgraph.toposort():
-        if not isinstance(node.op, GradientKernel):
-            continue
-        repeated = node.inputs[2].owner
-        if (
-            repeated is not None
-            and type(repeated.op) is T.Alloc
-            and all(repeated.inputs[0].broadcastable)
-        ):
-            inputs = node.inputs[:2] + repeated.inputs[:1] + node.inputs[3:]
+        if isinstance(node.op, GradientKernel) and _is_repeated(fgraph, node):
+            number = node.inputs[2].owner.inputs[0]
+            inputs = node.inputs[:2] + [number] + node.inputs[3:]
             fgraph.replace_all_validate(
                 list(zip(node.outputs, node.op(*inputs, return_list=True))),
                 reason='lasagne_objectives',
             )
+
+
+def _is_repeated(fgraph, node):
+    """Whether an incoming gradient repeats a number for each data point.
+
+    As often as there are some: a mistake stays one.
+    """
+    repeated = node.inputs[2].owner
+    shapes = getattr(fgraph, 'shape_feature', None)
+    if repeated is None or type(repeated.op) is not T.Alloc or shapes is None:
+        return False
+    points = without(shapes.shape_of[node.inputs[0]], node.op.axis)
+    return all(repeated.inputs[0].broadcastable) and equal_computations(
+        repeated.inputs[1:], list(points)
+    )
 
 
 # ---------------------------------------------------------------------------
@@ -404,7 +414,7 @@ def _read_moved(fgraph, node, reader, moved_rows):
     A reshape to the shape that the array has costs nothing.
     """
     inputs = list(node.inputs)
-    for operand in reader.inputs[1:]:
+    for operand in _others(reader):
         inputs += _not_reshaped(operand, node.inputs[0])
     results = moved_rows(reader.op)(*inputs, return_list=True)
     replaced = []
@@ -416,6 +426,18 @@ def _read_moved(fgraph, node, reader, moved_rows):
             again = client.op(new, *client.inputs[1:])
             replaced.append((client.outputs[0], again))
     fgraph.replace_all_validate(replaced, reason='lasagne_objectives')
+
+
+def _others(reader):
+    """What a kernel reads beside the rows.
+
+    An incoming gradient that is one number has no axis, for it is not to be
+    given the shape of the array.
+    """
+    others = list(reader.inputs[1:])
+    if isinstance(reader.op, GradientKernel) and all(others[1].broadcastable):
+        others[1] = others[1].dimshuffle()
+    return others
 
 
 def _not_reshaped(operand, array):

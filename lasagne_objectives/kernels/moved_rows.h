@@ -46,15 +46,6 @@ static void lo_read_shape(PyArrayObject *shape, npy_intp *matrix)
         matrix[axis] = (npy_intp)*(npy_int64 *)PyArray_GETPTR1(shape, axis);
 }
 
-/* Whether an operand is one number for all of several points. (For one point it
- * is that of the point.) */
-template <typename Array>
-static bool lo_is_one(Array *operand, npy_intp points)
-{
-    return lo_ndim(operand) == 0 ||
-        (lo_ndim(operand) == 1 && lo_length(operand, 0) == 1 && points != 1);
-}
-
 /* Whether the rows of an array, the first of the operands, are those of the
  * matrix that it is to become, and the others fit them. */
 template <typename Array>
@@ -76,9 +67,9 @@ static bool lo_are_rows(int n, Array **operands, PyArrayObject **shapes,
             fit = fit && known && lo_has_shape(operand, all, own)
                 && (matrix[0] == points || matrix[0] == -1)
                 && (matrix[1] == classes || matrix[1] == -1);
-        } else if (!lo_is_one(operand, points))
+        } else
             fit = fit
-                && lo_length(operand, 0) == points
+                && (lo_ndim(operand) < 1 || lo_length(operand, 0) == points)
                 && (lo_ndim(operand) < 2 || lo_length(operand, 1) == classes);
     }
     return fit;
@@ -95,11 +86,10 @@ static int lo_arrange_rows(int n, Array **operands, PyArrayObject **shapes)
     npy_intp lengths[LO_AXES];
     lo_read_lengths(operands[0], lengths);
     const bool own = lo_are_rows(n, operands, shapes, last + 1, lengths);
-    const npy_intp points = own ? lo_size(operands[0]) / lengths[last] : 0;
     for (int i = 0; i < n; i++) {
         const int ndim = lo_ndim(operands[i]);
         npy_intp matrix[2];
-        if (own && shapes[i] == NULL && !lo_is_one(operands[i], points))
+        if (own && shapes[i] == NULL && ndim > 0)
             operands[i] = lo_reshaped(operands[i], last + ndim - 1, lengths);
         else if (!own && shapes[i] != NULL) {
             lo_read_shape(shapes[i], matrix);

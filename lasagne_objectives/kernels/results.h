@@ -37,7 +37,7 @@ static int lo_check_shape(PyArrayObject *values, PyArrayObject *array,
     const int ndim = PyArray_NDIM(values);
     npy_intp expected[LO_AXES];
     int n = 0;
-    bool fits = true;
+    bool fits = PyArray_NDIM(array) == ndim - (without >= 0);
     for (int axis = 0; axis < ndim; axis++)
         if (axis != without) {
             expected[n] = PyArray_DIM(values, axis);

@@ -1,5 +1,5 @@
 /* What the C kernels share: elementary functions that the compiler can
- * vectorise, and results.
+ * vectorise.
  *
  * Calls of expf() do not vectorise; inline polynomials do. Nothing here needs
  * (or tolerates) -ffast-math: NaN and infinities are part of the formulas.

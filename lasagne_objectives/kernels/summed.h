@@ -1,5 +1,5 @@
-/* The sum of a contiguous array. In one order, whatever threads there are; few
- * numbers, as there are many classes for each. */
+/* The sum of a contiguous array. In one order, whatever threads there are: to
+ * add a number takes little beside the exponentials of its classes. */
 template <typename real>
 static int lo_total(PyArrayObject *numbers, PyArrayObject **total)
 {

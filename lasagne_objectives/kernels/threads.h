@@ -13,6 +13,7 @@
 #ifdef _OPENMP
 #define LO_HAS_THREADS
 #include <pthread.h>
+#include <time.h>
 #ifndef _WIN32
 #include <signal.h>
 #endif
@@ -96,12 +97,20 @@ static lo_pool **lo_pool_place = NULL;
  * waiting for the next, and for the others at the end. */
 static const double LO_SECONDS = 250e-6;
 
+/* Of a clock that nobody sets. */
+static double lo_seconds()
+{
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1e-9 * now.tv_nsec;
+}
+
 /* Wait actively, but not long, until there is some of something, or none. */
 static void lo_await(const int *number, bool some)
 {
-    const double end = omp_get_wtime() + LO_SECONDS;
+    const double end = lo_seconds() + LO_SECONDS;
     while ((__atomic_load_n(number, __ATOMIC_SEQ_CST) > 0) != some &&
-           omp_get_wtime() < end)
+           lo_seconds() < end)
         continue;
 }
 
