@@ -20,6 +20,7 @@ from lasagne_objectives.kernels import (
     class_margin,
     elementwise,
     keep_rows,
+    kept_rows,
     match_shapes,
     merge,
     moved_rows,
@@ -946,9 +947,8 @@ def test_no_flags_that_change_the_arithmetic_of_the_process():
 @of_the_cpu
 @pytest.mark.parametrize(
     'flags',
-    # What the test of the compiler would find where it has no OpenMP.
-    ['cxx=', 'gcc.cxxflags=-march=x86-64 -fno-openmp'],
-    ids=['without a compiler', 'without AVX and OpenMP'],
+    ['cxx=', 'gcc.cxxflags=-march=x86-64 -fno-openmp-simd -DLO_ONE_THREAD'],
+    ids=['without a compiler', 'without AVX, OpenMP and threads'],
 )
 def test_less_of_a_compiler_gives_the_same_numbers(flags, tmp_path):
     save = "np.savez(%r, *run())"
@@ -1010,7 +1010,8 @@ def test_c_code_is_written_for_every_kernel():
     nodes.append(match_shapes.match_shapes(i, z, 1).owner)
     nodes += [keep_rows.keep_rows(z, TORN, 1).owner, keep_rows.KeepRowsGradient()(z, t, TORN).owner]
     nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
-    nodes.append(summed.Summed(softmax_crossentropy.SoftmaxCrossentropyWithGradient()).make_node(z, i, g))
+    both = softmax_crossentropy.SoftmaxCrossentropyWithGradient
+    nodes += [summed.Summed(both()).make_node(z, i, g), kept_rows.KeptRows(both(2)).make_node(z, i, T.lmatrix(), z)]
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)
@@ -1056,6 +1057,29 @@ def test_a_number_in_python():
     assert [huber(2, 1), huber(-0.5, 1)] == [1.5, 0.125]
 
 
-@pytest.mark.parametrize('cxx, flags', [('', [[]]), ('false', [[]]), (theano.config.cxx, [[], ['-fopenmp']])])
-def test_whether_a_compiler_has_openmp(cxx, flags):
-    assert c_kernel.openmp_flags.__wrapped__(cxx) in flags
+@pytest.mark.parametrize(
+    'version, knows',
+    [('12', True), ('4.9.4', True), ('15.0.6', True), ('4.8.5', False), ('4.2.1', False), ('4', False), ('GCC_NOT_FOUND', False)],
+)
+def test_which_compilers_are_told_of_loops_that_can_be_vectorised(version, knows):
+    assert c_kernel.vector_flags(version) == ['-fopenmp-simd'] * knows
+
+
+@pytest.mark.parametrize('said, number', [('3', 3), (' 5 ', 5), ('4,2', 4)])
+def test_as_many_threads_as_are_said(said, number, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', said)
+    assert c_kernel.number_of_threads() == number
+
+
+@pytest.mark.parametrize('said', ['', '0', 'many', None])
+def test_as_many_threads_as_cores(said, monkeypatch):
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    if said is not None:
+        monkeypatch.setenv('OMP_NUM_THREADS', said)
+    # not of all cores: of those that the process may use
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda process: {1, 4, 6}, raising=False)
+    assert c_kernel.number_of_threads() == 3
+    monkeypatch.delattr(os, 'sched_getaffinity')
+    for cores, expected in [(8, 8), (None, 1)]:
+        monkeypatch.setattr(os, 'cpu_count', lambda cores=cores: cores)
+        assert c_kernel.number_of_threads() == expected

@@ -170,14 +170,19 @@ def test_a_softmax_between_reshapes_of_moved_sequences(classes):
         np.testing.assert_allclose((gradient * step).sum(), (losses(x + step) - losses(x - step)).sum() / 2, rtol=1e-7)
 
 
+@functools.lru_cache(maxsize=None)
+def function_of_rows(dtype):
+    z, t, shape = T.ftensor3(), T.vector(dtype=dtype), T.lvector()
+    loss = crossentropy(z.dimshuffle(0, 2, 1).reshape(shape, ndim=2), t).mean()
+    return theano.function([z, t, theano.In(shape, value=[-1, 5])], [loss, theano.grad(loss, z)], mode=COMPILED)
+
+
 @of_the_cpu
 @pytest.mark.parametrize('dtype', ['int32', 'int64'])
 @pytest.mark.parametrize('points', [1, 2, 4, 7, 8])
 def test_targets_of_one_row_are_refused_for_several(points, dtype):
     """Of as many as a stride has bytes, too: what follows a shape in memory are the strides."""
-    z, t = T.ftensor3(), T.vector(dtype=dtype)
-    loss = crossentropy(z.dimshuffle(0, 2, 1).reshape((-1, 5)), t).mean()
-    function = theano.function([z, t], [loss, theano.grad(loss, z)], mode=COMPILED)
+    function = function_of_rows(dtype)
     assert moved(function)
     x = np.random.RandomState(4).randn(1, 5, points).astype('float32')
     if points > 1:
@@ -186,6 +191,13 @@ def test_targets_of_one_row_are_refused_for_several(points, dtype):
     targets = np.arange(points) % 5
     rows = x[0].T
     np.testing.assert_allclose(function(x, targets.astype(dtype))[1][0].T, slope_of_crossentropy(rows, targets) / points, atol=1e-6)
+
+
+@of_the_cpu
+def test_a_shape_of_another_length_is_refused():
+    """A graph may promise that a shape has two numbers, which the vector does not keep."""
+    with pytest.raises(ValueError, match='a shape of 3 numbers: expected 2'):
+        function_of_rows('int32')(np.zeros((1, 5, 3), 'float32'), np.zeros(3, 'int32'), [3, 1, 5])
 
 
 @of_the_cpu

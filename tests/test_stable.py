@@ -7,7 +7,7 @@ import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives import arguments, stable
-from lasagne_objectives.kernels import c_kernel, softmax_log_odds, target_rank, top_class
+from lasagne_objectives.kernels import softmax_log_odds, target_rank, top_class
 
 PYTHON = theano.Mode(linker='py', optimizer=None)
 Z, T_, Q, V = T.dmatrices('z', 't', 'q', 'v')
@@ -277,10 +277,6 @@ def test_one_data_point_as_a_vector():
     loss = objectives.binary_crossentropy(T.exp(v) / T.exp(v).sum(), [1.0, 0.0, 0.0])
     value = theano.function([v], loss, mode=PYTHON)([1000.0, 0.0, 0.0])
     np.testing.assert_allclose(value, [0, 0, 0], atol=1e-12)
-
-
-def test_no_compiler_no_flags():
-    assert c_kernel.openmp_flags('') == []
 
 
 def test_arguments_that_nobody_else_passes():

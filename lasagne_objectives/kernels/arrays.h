@@ -32,3 +32,18 @@ static int lo_refuse_shape(const char *what, PyObject *got,
     Py_XDECREF(expected);
     return -1;
 }
+
+/* Read a shape that an array is to have. Theano knows of how many axes, but not
+ * always that the vector it is given has so many numbers. */
+static int lo_read_shape(PyArrayObject *shape, int ndim, npy_intp *lengths)
+{
+    if (PyArray_DIM(shape, 0) != ndim) {
+        PyErr_Format(PyExc_ValueError,
+                     "cannot reshape to a shape of %zd numbers: expected %d",
+                     (Py_ssize_t)PyArray_DIM(shape, 0), ndim);
+        return -1;
+    }
+    for (int axis = 0; axis < ndim; axis++)
+        lengths[axis] = (npy_intp)*(npy_int64 *)PyArray_GETPTR1(shape, axis);
+    return 0;
+}

@@ -4,11 +4,11 @@ import ctypes
 import functools
 import hashlib
 import os
-import shlex
-import subprocess
+import re
+import zlib
 
-import theano
 from theano import gof
+from theano.gof.cmodule import gcc_version
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -34,7 +34,18 @@ def read(name):
         return file.read()
 
 
-# Run when a compiled module is loaded: where to look for these two.
+def number_of_threads():
+    """How many threads to use: what OMP_NUM_THREADS says, or all the cores."""
+    said = os.environ.get('OMP_NUM_THREADS', '').split(',')[0].strip()
+    if said.isdigit() and int(said):
+        return int(said)
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+# Run when a compiled module is loaded: where to look for the two, and how many
+# threads there are to be.
 _FIND_ADDRESSES = (
     """
     {
@@ -43,14 +54,19 @@ _FIND_ADDRESSES = (
             PyObject_GetAttrString(module, "forked_address");
         PyObject *pool = module == NULL ? NULL :
             PyObject_GetAttrString(module, "pool_address");
+        PyObject *threads = module == NULL ? NULL :
+            PyObject_CallMethod(module, "number_of_threads", NULL);
         if (forked != NULL)
             lo_forked = (const int *)PyLong_AsVoidPtr(forked);
     #ifdef LO_HAS_THREADS
         if (pool != NULL)
             lo_pool_place = (lo_pool **)PyLong_AsVoidPtr(pool);
+        if (threads != NULL)
+            lo_most_threads = (int)PyLong_AsLong(threads);
     #endif
         Py_XDECREF(forked);
         Py_XDECREF(pool);
+        Py_XDECREF(threads);
         Py_XDECREF(module);
         PyErr_Clear();
     }
@@ -59,22 +75,15 @@ _FIND_ADDRESSES = (
 )
 
 
-@functools.lru_cache(maxsize=None)
-def openmp_flags(cxx):
-    """The flag for OpenMP if the compiler `cxx` has it: threads are optional.
+def vector_flags(version):
+    """The flag for loops that say they can be vectorised.
 
-    Asked in every process, so it is asked without compiling anything. (Where
-    its header is, is answered sooner, but clang names that of GCC.)
+    Of OpenMP only that: no library is linked. GCC has it since 4.9; a clang
+    that does not know it gives a version of GCC's before that for its own.
     """
-    if not cxx:
-        return []
-    question = subprocess.run(
-        shlex.split(cxx) + ['-fopenmp', '-fsyntax-only', '-x', 'c++', '-'],
-        input=b'#include <omp.h>',
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    return ['-fopenmp'] if question.returncode == 0 else []
+    numbers = re.match(r'(\d+)\.?(\d*)', version)
+    known = numbers and tuple(int(n or 0) for n in numbers.groups()) >= (4, 9)
+    return ['-fopenmp-simd'] if known else []
 
 
 class CKernel(gof.Op):
@@ -114,9 +123,8 @@ class CKernel(gof.Op):
         # as the oldest compilers know it), and what Theano has written for a
         # debugger is not wanted.
         quickly = ['-std=gnu++1y', '-g0']
-        return (
-            quickly + ['-fno-trapping-math'] + openmp_flags(theano.config.cxx)
-        )
+        arithmetic = ['-fno-trapping-math'] + vector_flags(gcc_version())
+        return quickly + arithmetic + ['-pthread']
 
     def c_code(self, node, name, inputs, outputs, sub):
         # c_call gives the call as C code, outputs passed by address.
@@ -130,3 +138,33 @@ class CKernel(gof.Op):
         # changes with every edit, and with nothing else.
         text = self.c_support_code() + _FIND_ADDRESSES
         return (int(hashlib.sha256(text.encode()).hexdigest()[:12], 16),)
+
+
+class OfKernel(gof.Op):
+    """An Op that is made of a kernel, on the CPU or on a GPU.
+
+    Parameters
+    ----------
+    kernel : Op
+    """
+
+    __props__ = ('kernel',)
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __str__(self):
+        return '%s{%s}' % (type(self).__name__, self.kernel)
+
+
+class AroundKernel(OfKernel, CKernel):
+    """The same on the CPU: C code around that of the kernel."""
+
+    def c_init_code(self):
+        return self.kernel.c_init_code()
+
+    def c_code_cache_version(self):
+        # with what the module of the class writes around the kernel
+        text = read(type(self).__module__.rpartition('.')[2] + '.py')
+        own = super().c_code_cache_version() + (zlib.crc32(text.encode()),)
+        return own + self.kernel.c_code_cache_version()

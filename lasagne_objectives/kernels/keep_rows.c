@@ -38,13 +38,6 @@ struct lo_rows {
     }
 };
 
-/* z - m, where equal infinities differ by 0. */
-template <typename real>
-static double lo_shift(real z, real m)
-{
-    return z == m ? 0 : (double)z - m;
-}
-
 /* The largest logit m of a row, and sum exp(z - m). */
 template <typename real>
 static double lo_normalise(lo_row<real> z, npy_intp n, real *largest)
@@ -54,7 +47,7 @@ static double lo_normalise(lo_row<real> z, npy_intp n, real *largest)
     for (npy_intp j = 0; j < n; j++)
         m = z[j] > m ? z[j] : m;
     for (npy_intp j = 0; j < n; j++)
-        sum += exp(lo_shift(z[j], m));
+        sum += exp(lo_shift<double>(z[j], m));
     *largest = m;
     return sum;
 }
@@ -66,7 +59,7 @@ static void lo_log_softmax(lo_row<real> z, npy_intp n, lo_row<real> result)
     real m;
     const double log_sum = log(lo_normalise(z, n, &m));
     for (npy_intp j = 0; j < n; j++)
-        result[j] = (real)(lo_shift(z[j], m) - log_sum);
+        result[j] = (real)(lo_shift<double>(z[j], m) - log_sum);
 }
 
 /* Its gradient: g - softmax(z) sum(g). */
@@ -80,19 +73,19 @@ static void lo_log_softmax_gradient(lo_row<real> z, lo_row<real> g,
     for (npy_intp j = 0; j < n; j++)
         total += g[j];
     for (npy_intp j = 0; j < n; j++)
-        result[j] = (real)(g[j] - exp(lo_shift(z[j], m)) * (total / sum));
+        result[j] = (real)(g[j] - exp(lo_shift<double>(z[j], m)) * (total / sum));
 }
 
 /* The logits, or their log softmax where their rows are not whole. With an
  * upstream gradient: that, or the gradient of the log softmax. */
 template <typename real>
 static int keep_rows(int axis, PyArrayObject *logits, PyArrayObject *upstream,
-                     PyArrayObject *whole, PyArrayObject **result)
+                     bool whole, PyArrayObject **result)
 {
     PyArrayObject *passed = upstream == NULL ? logits : upstream;
     if (lo_check_shape(logits, passed, -1, "gradients"))
         return -1;
-    if (*(const npy_bool *)PyArray_DATA(whole))
+    if (whole)
         return lo_pass_on(passed, result);
     /* Not into what was passed on the last time, which is not ours. */
     Py_CLEAR(*result);

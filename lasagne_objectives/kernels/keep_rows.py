@@ -30,7 +30,7 @@ class _Kernel(rows.ClassKernel):
 
     def c_call(self, node, inputs, outputs):
         logits, *upstream, whole = inputs
-        return 'keep_rows<npy_%s>(%d, %s, %s, %s, &%s)' % (
+        return 'keep_rows<npy_%s>(%d, %s, %s, lo_is_true(%s), &%s)' % (
             node.inputs[0].dtype,
             self.axis,
             logits,

@@ -15,7 +15,10 @@ from theano.scan_module.scan_utils import equal_computations
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.opt import in2out
 
+from lasagne_objectives.kernels.c_kernel import AroundKernel
 from lasagne_objectives.kernels.elementwise import Kernel
+from lasagne_objectives.kernels.keep_rows import KeepRows, KeepRowsGradient
+from lasagne_objectives.kernels.kept_rows import KeptRows
 from lasagne_objectives.kernels.moved_rows import MovedRows
 from lasagne_objectives.kernels.rows import ClassKernel, without
 from lasagne_objectives.kernels.softmax_crossentropy import (
@@ -48,6 +51,7 @@ class MergeSweeps(gof.Optimizer):
         _give_one_number(fgraph)
         _merge_elementwise(fgraph)
         leave_rows_where_they_are(fgraph, ClassKernel, MovedRows)
+        _take_kept_rows(fgraph)
         _sum_losses(fgraph)
 
 
@@ -67,13 +71,13 @@ def _inplace(op):
     """
     if isinstance(op, GradientKernel) and not op.inplace:
         return type(op)(op.axis, inplace=True)
-    if isinstance(op, (MovedRows, Summed)):
+    if isinstance(op, AroundKernel):
         kernel = _inplace(op.kernel)
         return kernel and type(op)(kernel)
     return None
 
 
-@gof.local_optimizer([GradientKernel, MovedRows, Summed])
+@gof.local_optimizer([GradientKernel, AroundKernel])
 def gradient_inplace(node):
     """Let the gradient take the place of logits that nothing reads later."""
     op = _inplace(node.op)
@@ -456,13 +460,98 @@ def _not_reshaped(operand, array):
 
 
 # ---------------------------------------------------------------------------
+# Rows that are kept and given another shape
+
+
+def _take_kept_rows(fgraph):
+    """Have kernels keep rows, reshape them, and give their gradient back."""
+    for node in fgraph.toposort():
+        if not _reads_kept_rows(node):
+            continue
+        shaped = node.inputs[0].owner
+        logits = shaped.inputs[0].owner.inputs[0]
+        gradients = _gradients_of_kept(node, logits)
+        if gradients is None:
+            continue
+        results = KeptRows(node.op)(
+            logits,
+            shaped.inputs[1],
+            *node.inputs[1 : node.op.operands],
+            return_list=True,
+        )
+        fgraph.replace_all_validate(
+            list(zip(_values_of_points(node), results))
+            + [(gradient, results[-1]) for gradient in gradients],
+            reason='lasagne_objectives',
+        )
+
+
+def _reads_kept_rows(node):
+    """Whether a cross-entropy has kept rows of last axes, in another shape.
+
+    And nothing else has them.
+    """
+    if (
+        not isinstance(node.op, (SoftmaxCrossentropy, GradientKernel))
+        or len(node.inputs) == node.op.operands
+    ):
+        return False
+    rows = node.inputs[0]
+    return (
+        rows.owner is not None
+        and isinstance(rows.owner.op, T.Reshape)
+        and rows.owner.inputs[1].dtype == 'int64'
+        and node.op.axis == rows.ndim - 1
+        and not any(rows.broadcastable)
+        and len(rows.clients) == 1
+        and _is_kept(rows.owner.inputs[0].owner, KeepRows, node)
+        and len(rows.owner.inputs[0].clients) == 1
+    )
+
+
+def _is_kept(node, kind, kernel):
+    """Whether a node keeps rows of last axes, on a kernel's condition."""
+    return (
+        node is not None
+        and isinstance(node.op, kind)
+        and node.op.axis == node.inputs[0].ndim - 1
+        and node.inputs[-1] is kernel.inputs[-1]
+    )
+
+
+def _gradients_of_kept(node, logits):
+    """What becomes of a kernel's gradient: one with respect to the logits.
+
+    None if anything else does.
+    """
+    gradients = []
+    for gradient in node.outputs:
+        if gradient.ndim < node.inputs[0].ndim:
+            continue
+        for reshape, _ in gradient.clients:
+            if reshape == 'output' or not isinstance(reshape.op, T.Reshape):
+                return None
+            for keep, position in reshape.outputs[0].clients:
+                if (
+                    keep == 'output'
+                    or not _is_kept(keep, KeepRowsGradient, node)
+                    or keep.inputs[0] is not logits
+                    or position != 1
+                ):
+                    return None
+                gradients += keep.outputs
+    return gradients
+
+
+# ---------------------------------------------------------------------------
 # Sums of losses of data points
 
 
 def _sum_losses(fgraph):
     """Have kernels sum the losses of which only the sum is wanted."""
     for node in fgraph.toposort():
-        kernel = node.op.kernel if isinstance(node.op, MovedRows) else node.op
+        around = isinstance(node.op, AroundKernel)
+        kernel = node.op.kernel if around else node.op
         makes_losses = isinstance(
             kernel, (SoftmaxCrossentropy, SoftmaxCrossentropyWithGradient)
         )

@@ -39,18 +39,14 @@ static void lo_read_lengths(Array *array, npy_intp *lengths)
         lengths[axis] = lo_length(array, axis);
 }
 
-/* The shape of the matrix that an array is to become. */
-static void lo_read_shape(PyArrayObject *shape, npy_intp *matrix)
-{
-    for (int axis = 0; axis < 2; axis++)
-        matrix[axis] = (npy_intp)*(npy_int64 *)PyArray_GETPTR1(shape, axis);
-}
+/* More than a kernel has. */
+enum { LO_OPERANDS = 8 };
 
 /* Whether the rows of an array, the first of the operands, are those of the
  * matrix that it is to become, and the others fit them. */
 template <typename Array>
 static bool lo_are_rows(int n, Array **operands, PyArrayObject **shapes,
-                        int all, const npy_intp *own)
+                        npy_intp (*matrices)[2], int all, const npy_intp *own)
 {
     const npy_intp classes = own[all - 1];
     const npy_intp size = lo_size(operands[0]);
@@ -61,8 +57,7 @@ static bool lo_are_rows(int n, Array **operands, PyArrayObject **shapes,
     for (int i = 0; i < n; i++) {
         Array *operand = operands[i];
         if (shapes[i] != NULL) {
-            npy_intp matrix[2];
-            lo_read_shape(shapes[i], matrix);
+            const npy_intp *matrix = matrices[i];
             const bool known = matrix[0] == points || matrix[1] == classes;
             fit = fit && known && lo_has_shape(operand, all, own)
                 && (matrix[0] == points || matrix[0] == -1)
@@ -83,18 +78,24 @@ template <typename Array>
 static int lo_arrange_rows(int n, Array **operands, PyArrayObject **shapes)
 {
     const int last = lo_ndim(operands[0]) - 1;
-    npy_intp lengths[LO_AXES];
+    npy_intp lengths[LO_AXES], matrices[LO_OPERANDS][2];
+    bool read = true;
+    for (int i = 0; i < n && read; i++)
+        read = shapes[i] == NULL || lo_read_shape(shapes[i], 2, matrices[i]) == 0;
+    if (!read) {
+        memset(operands, 0, n * sizeof *operands);
+        return 1;
+    }
     lo_read_lengths(operands[0], lengths);
-    const bool own = lo_are_rows(n, operands, shapes, last + 1, lengths);
+    const bool own = lo_are_rows(n, operands, shapes, matrices, last + 1,
+                                 lengths);
     for (int i = 0; i < n; i++) {
         const int ndim = lo_ndim(operands[i]);
-        npy_intp matrix[2];
         if (own && shapes[i] == NULL && ndim > 0)
             operands[i] = lo_reshaped(operands[i], last + ndim - 1, lengths);
-        else if (!own && shapes[i] != NULL) {
-            lo_read_shape(shapes[i], matrix);
-            operands[i] = lo_reshaped(operands[i], 2, matrix);
-        } else
+        else if (!own && shapes[i] != NULL)
+            operands[i] = lo_reshaped(operands[i], 2, matrices[i]);
+        else
             Py_INCREF(operands[i]);
     }
     return own ? last : 1;

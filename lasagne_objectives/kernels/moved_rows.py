@@ -8,11 +8,9 @@ given the array as it is, if the reshape keeps its last axis whole. Whether it
 does is seen when it is run.
 """
 
-import zlib
-
 from theano import gof
 
-from lasagne_objectives.kernels.c_kernel import CKernel, read
+from lasagne_objectives.kernels.c_kernel import AroundKernel, OfKernel, read
 
 
 # Around the two calls of the kernel: of the matrix, and of the array.
@@ -31,7 +29,7 @@ _FRAME = """
 """
 
 
-class OfMovedRows(gof.Op):
+class OfMovedRows(OfKernel):
     """A kernel of ``array.reshape(shape)``, a matrix of rows.
 
     Inputs are the array, the shape, and the further operands of the kernel.
@@ -46,10 +44,8 @@ class OfMovedRows(gof.Op):
         With the class axis 1.
     """
 
-    __props__ = ('kernel',)
-
     def __init__(self, kernel):
-        self.kernel = kernel
+        super().__init__(kernel)
         self.destroy_map = self._shifted(kernel, 'destroy_map')
         self.view_map = self._shifted(kernel, 'view_map')
 
@@ -60,9 +56,6 @@ class OfMovedRows(gof.Op):
             output: [position + (position > 0) for position in positions]
             for output, positions in getattr(kernel, name, {}).items()
         }
-
-    def __str__(self):
-        return '%s{%s}' % (type(self).__name__, self.kernel)
 
     def make_node(self, *inputs):
         outputs = [
@@ -111,7 +104,7 @@ def _matrix_like(variable):
     return variable.type.clone(broadcastable=(False, False))()
 
 
-class MovedRows(OfMovedRows, CKernel):
+class MovedRows(OfMovedRows, AroundKernel):
     """The same on the CPU."""
 
     def perform(self, node, inputs, output_storage):
@@ -133,13 +126,6 @@ class MovedRows(OfMovedRows, CKernel):
             + read('reshape.h')
             + read('moved_rows.h')
         )
-
-    def c_init_code(self):
-        return self.kernel.c_init_code()
-
-    def c_code_cache_version(self):
-        text = read('moved_rows.py')  # the frame, and what fills it in
-        return super().c_code_cache_version() + (zlib.crc32(text.encode()),)
 
     def c_code(self, node, name, inputs, outputs, sub):
         pairs = operands_of(inputs, node.inputs)

@@ -522,13 +522,6 @@ struct lo_kernel_of_rows : lo_kernel {
         const {}
 };
 
-/* z - m, where equal infinities differ by 0. */
-template <typename real>
-LO_INLINE real lo_shift(real z, real m)
-{
-    return z == m ? 0 : z - m;
-}
-
 /* The largest class of each data point of a tile. */
 template <typename real>
 LO_INLINE void lo_largest_of_tile(npy_intp n, const real *z, real *m)

@@ -1,4 +1,4 @@
-/* What kernels return, in NumPy's arrays, and the shapes that they refuse. */
+/* What kernels read, and what they return, in NumPy's arrays, and the shapes that they refuse. */
 
 /* Make `*result` a contiguous array of a shape, or keep it if it is one. */
 static int lo_prepare(PyArrayObject **result, int ndim, const npy_intp *shape,
@@ -24,6 +24,21 @@ static inline int lo_pass_on(PyArrayObject *array, PyArrayObject **result)
     *result = array;
     return 0;
 }
+
+/* z - m, where equal infinities differ by 0. */
+template <typename real>
+static inline __attribute__((always_inline)) real lo_shift(real z, real m)
+{
+    return z == m ? 0 : z - m;
+}
+
+/* What an Op says of its rows: in an array, or at hand already. */
+static inline bool lo_is_true(PyArrayObject *array)
+{
+    return *(const npy_bool *)PyArray_DATA(array);
+}
+
+static inline bool lo_is_true(bool known) { return known; }
 
 template <typename real> struct lo_type;
 template <> struct lo_type<npy_float32> { enum { number = NPY_FLOAT32 }; };

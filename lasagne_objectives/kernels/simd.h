@@ -8,9 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #define LO_INLINE static inline __attribute__((always_inline))
 #define LO_METHOD inline __attribute__((always_inline))

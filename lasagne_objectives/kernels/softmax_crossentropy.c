@@ -330,13 +330,13 @@ struct lo_if_torn<real, index, dense, true> {
 
 /* `upstream` and `gradient` are NULL for the value alone, `loss` is NULL for
  * the gradient alone. `upstream` may be `one` number for all data points.
- * `whole` is NULL where rows are `known` to be whole. `inplace` lets the
+ * `whole` is true where rows are `known` to be whole. `inplace` lets the
  * gradient take the place of z. */
 template <typename real, typename index, bool dense, bool known>
 static int softmax_crossentropy(int axis, PyArrayObject *z,
                                 PyArrayObject *targets,
                                 PyArrayObject *upstream, bool one,
-                                PyArrayObject *whole,
+                                bool whole,
                                 PyArrayObject **loss,
                                 PyArrayObject **gradient, bool inplace)
 {
@@ -359,7 +359,7 @@ static int softmax_crossentropy(int axis, PyArrayObject *z,
     lo_add(&points, kernel::LOSS, loss ? *loss : NULL, -1);
     lo_add(&points, kernel::GRADIENT, gradient ? *gradient : NULL, axis);
     typedef typename lo_if_torn<real, index, dense, known>::kernel torn;
-    if (!known && !*(const npy_bool *)PyArray_DATA(whole))
+    if (!known && !whole)
         return lo_sweep_points(torn(), &points);
     return lo_sweep_points(kernel(), &points);
 }

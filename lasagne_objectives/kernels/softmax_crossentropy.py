@@ -71,7 +71,7 @@ class _Kernel(rows.ClassKernel):
     def c_call(self, node, inputs, outputs):
         logits, targets = node.inputs[:2]
         dense = targets.ndim == logits.ndim
-        whole = inputs[self.operands :] or ['NULL']
+        whole = inputs[self.operands :]
         upstream = inputs[2 : self.operands] or ['NULL']
         one = 'true' if self._one_upstream(node) else 'false'
         loss, gradient = self.c_results(['&' + name for name in outputs])
@@ -79,13 +79,13 @@ class _Kernel(rows.ClassKernel):
             logits.dtype,
             'int64' if dense else targets.dtype,
             'true' if dense else 'false',
-            'true' if whole == ['NULL'] else 'false',
+            'false' if whole else 'true',
             ', '.join(
                 [str(self.axis)]
                 + inputs[:2]
                 + upstream
                 + [one]
-                + whole
+                + ['lo_is_true(%s)' % (whole or ['true'])[0]]
                 + [loss, gradient, 'true' if self.inplace else 'false']
             ),
         )

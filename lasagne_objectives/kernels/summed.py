@@ -5,34 +5,27 @@ losses anyway: to add them up where they are takes no further Op, which would
 take longer to compile than to run.
 """
 
-import zlib
-
 import numpy as np
 from theano import gof
 import theano.tensor as T
 
-from lasagne_objectives.kernels.c_kernel import CKernel, read
+from lasagne_objectives.kernels.c_kernel import AroundKernel, read
 
 
-class Summed(CKernel):
+class Summed(AroundKernel):
     """The results of a kernel, and last the sum of the first of them.
 
     Put into compiled graphs by a rewrite (merge.py); never differentiated.
 
     Parameters
     ----------
-    kernel : rows.ClassKernel or MovedRows
+    kernel : rows.ClassKernel, or MovedRows or KeptRows of one
         Its first result is a float for each data point.
     """
 
-    __props__ = ('kernel',)
-
     def __init__(self, kernel):
-        self.kernel = kernel
+        super().__init__(kernel)
         self.destroy_map = getattr(kernel, 'destroy_map', {})
-
-    def __str__(self):
-        return 'Summed{%s}' % self.kernel
 
     def make_node(self, *inputs):
         node = self.kernel.make_node(*inputs)
@@ -49,9 +42,6 @@ class Summed(CKernel):
     def c_support_code(self):
         return self.kernel.c_support_code() + read('summed.h')
 
-    def c_init_code(self):
-        return self.kernel.c_init_code()
-
     def c_code(self, node, name, inputs, outputs, sub):
         losses, total = outputs[0], outputs[-1]
         return self.kernel.c_code(
@@ -62,9 +52,3 @@ class Summed(CKernel):
             total,
             sub['fail'],
         )
-
-    def c_code_cache_version(self):
-        own = super().c_code_cache_version()
-        # with the call, which is written here
-        own += (zlib.crc32(read('summed.py').encode()),)
-        return own + self.kernel.c_code_cache_version()

@@ -10,12 +10,14 @@
  * In C, with what GCC and clang have of atomic numbers: the headers of C++ for
  * all this took a sixth of a kernel's time to compile.
  */
-#ifdef _OPENMP
+#if defined(__has_include) && !defined(LO_ONE_THREAD)
+#if __has_include(<pthread.h>)
 #define LO_HAS_THREADS
 #include <pthread.h>
 #include <time.h>
 #ifndef _WIN32
 #include <signal.h>
+#endif
 #endif
 #endif
 
@@ -92,6 +94,9 @@ struct lo_pool {
 
 /* Where Python keeps the pool: every compiled module looks there. */
 static lo_pool **lo_pool_place = NULL;
+
+/* How many there are to be, the caller's among them: what Python says. */
+static int lo_most_threads = 1;
 
 /* To wake a thread takes as long as some work does: so much time is worth
  * waiting for the next, and for the others at the end. */
@@ -231,8 +236,7 @@ static int lo_threads(npy_intp elements)
     if (elements < 65536 || lo_forked == NULL || *lo_forked ||
         lo_pool_place == NULL)
         return 1;
-    const int threads = omp_get_max_threads();
-    return threads > 1 ? lo_at_least(threads) : 1;
+    return lo_most_threads > 1 ? lo_at_least(lo_most_threads) : 1;
 #else
     (void)elements;
     return 1;
