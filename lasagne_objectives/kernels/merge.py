@@ -531,12 +531,11 @@ def _gradients_of_kept(node, logits):
         for reshape, _ in gradient.clients:
             if reshape == 'output' or not isinstance(reshape.op, T.Reshape):
                 return None
-            for keep, position in reshape.outputs[0].clients:
+            for keep, _ in reshape.outputs[0].clients:
                 if (
                     keep == 'output'
                     or not _is_kept(keep, KeepRowsGradient, node)
                     or keep.inputs[0] is not logits
-                    or position != 1
                 ):
                     return None
                 gradients += keep.outputs
