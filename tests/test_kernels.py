@@ -42,7 +42,7 @@ COMPILED = theano.compile.mode.get_mode('FAST_RUN')
 UNMERGED = COMPILED.excluding('lasagne_objectives')
 
 # Rows and classes: none, one, fewer and more than a block, two paths, many.
-SHAPES = [(0, 3), (5, 1), (1, 2), (40, 3), (37, 10), (33, 48), (7, 49), (33, 300), (3, 50000)]
+SHAPES = [(0, 3), (5, 1), (1, 2), (37, 2), (40, 3), (37, 10), (33, 48), (7, 49), (33, 300), (3, 50000)]
 
 LAYOUTS = {
     'C': np.ascontiguousarray,
@@ -138,7 +138,8 @@ def test_kernels_of_finite_logits_agree_with_numpy(dtype, shape, layout):
         assert_agree(got, expected, dtype)
 
 
-# Classes at axis 1 of these: no data point, one class, pixels that fill tiles or do not, channels alone, more classes than a row needs.
+# Classes at axis 1 of these: no data point, one class, pixels that fill tiles or do not, channels alone, more classes than a row needs,
+# two classes, and classes on many pages of memory.
 IMAGES = [
     (0, 3, 2, 2),
     (2, 3, 0, 2),
@@ -149,6 +150,8 @@ IMAGES = [
     (2, 60, 3, 1),
     (1, 700, 4, 10),
     (9, 50, 1, 1),
+    (2, 2, 9, 33),
+    (2, 90, 9, 33),
 ]
 
 IMAGE_LAYOUTS = {

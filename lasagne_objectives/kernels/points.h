@@ -18,8 +18,10 @@ enum { LO_STRIP = 16384 };
 
 /* Where the classes of a data point lie far apart, each on a page of memory of
  * its own, several tiles are loaded all the same, if they fit into the cache:
- * a page that has been looked up is used for all of them. */
-enum { LO_ABREAST = 4, LO_CACHED = 1 << 19 };
+ * a page that has been looked up is used for all of them. Of LO_PAGES or so a
+ * processor has the addresses at hand: on more of them, twice as many tiles are
+ * loaded, and to have the next ones fetched takes longer than it helps. */
+enum { LO_ABREAST = 4, LO_PAGES = 80, LO_CACHED = 1 << 19 };
 
 /* One axis of the data points: its length, and for each array the bytes from
  * one to the next. */
@@ -206,11 +208,18 @@ LO_INLINE element &lo_point(const lo_points &points, char *const *at,
     return *(element *)(at[which] + i * points.along[which]);
 }
 
-/* Load the numbers of a tile of data points, 0 beyond `count`. */
+/* Load the numbers of a tile of data points; beyond `count` 0, or the one that
+ * all have. */
 template <typename element, typename number>
 LO_INLINE void lo_load_points(const lo_points &points, char *const *at,
                               int which, int count, number *numbers)
 {
+    if (points.along[which] == 0) {
+        const number one = (number)*(const element *)at[which];
+        for (int i = 0; i < LO_LANES; i++)
+            numbers[i] = one;
+        return;
+    }
     if (count == LO_LANES &&
         points.along[which] == (npy_intp)sizeof(element)) {
         const element *from = (const element *)at[which];
@@ -439,6 +448,17 @@ LO_INLINE void lo_fetch_tile(const lo_points &points, char *const *at,
         lo_fetch(from + j * points.across[which], LO_LANES * sizeof(real));
 }
 
+/* Whether data points lie side by side, and their classes on many pages. */
+template <typename kernel>
+LO_INLINE bool lo_on_many_pages(const kernel &work, const lo_points &points)
+{
+    typedef typename kernel::real real;
+    const bool reads_two = work.second() >= 0;
+    const bool writes = work.result() >= 0 && points.data[work.result()];
+    return points.along[0] == (npy_intp)sizeof(real) &&
+        points.classes * (1 + reads_two + writes) > LO_PAGES;
+}
+
 /* Work on `count` data points as tiles. */
 template <typename kernel, typename real>
 LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
@@ -447,6 +467,7 @@ LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
     const npy_intp n = points.classes;
     const npy_intp whole = (count + LO_LANES - 1) / LO_LANES * LO_LANES;
     const int second = work.second(), result = work.result();
+    const bool fetch = !lo_on_many_pages(work, points);
     real *others = scratch + whole * n;
     lo_load_tiles(points, at, 0, count, scratch);
     if (second >= 0)
@@ -456,9 +477,10 @@ LO_INLINE void lo_work_tiles(const kernel &work, const lo_points &points,
         const npy_intp rest = count - lane;
         for (int which = 0; which < LO_ARRAYS; which++)
             here[which] = at[which] + lane * points.along[which];
-        /* Of the next strip, which is as wide. */
-        lo_fetch_tile<real>(points, here, 0, count);
-        lo_fetch_tile<real>(points, here, second, count);
+        if (fetch) {  /* of the next strip, which is as wide */
+            lo_fetch_tile<real>(points, here, 0, count);
+            lo_fetch_tile<real>(points, here, second, count);
+        }
         work.tile(points, here, (int)(rest < LO_LANES ? rest : LO_LANES),
                   scratch + lane * n, others + lane * n);
     }
@@ -480,12 +502,17 @@ static bool lo_by_rows(const lo_points &points)
 }
 
 /* How many data points to take tiles of at once, at most a thread's share. */
-static npy_intp lo_strip(const lo_points &points, size_t size, int threads)
+template <typename kernel>
+static npy_intp lo_strip(const kernel &work, const lo_points &points,
+                         int threads)
 {
-    const npy_intp tile = size * LO_LANES * (points.classes + 1);
+    const npy_intp tile = sizeof(typename kernel::real) * LO_LANES
+                          * (points.classes + 1);
     const npy_intp share = points.lanes * points.runs / (LO_LANES * threads);
-    const npy_intp wide = LO_CACHED / tile < LO_ABREAST ? LO_CACHED / tile
-                                                        : LO_ABREAST;
+    const npy_intp abreast = lo_on_many_pages(work, points) ? 2 * LO_ABREAST
+                                                            : LO_ABREAST;
+    const npy_intp wide = LO_CACHED / tile < abreast ? LO_CACHED / tile
+                                                     : abreast;
     npy_intp tiles = LO_STRIP / tile > wide ? LO_STRIP / tile : wide;
     if (tiles > share)
         tiles = share;
@@ -614,14 +641,13 @@ struct lo_worker {
 template <typename kernel>
 static int lo_sweep_points(const kernel &work, lo_points *arrays)
 {
-    typedef typename kernel::real real;
     lo_arrange(arrays);
     const lo_points &points = *arrays;
     const bool by_rows = lo_by_rows<kernel>(points);
     const int threads = lo_threads(points.runs * points.lanes
                                    * points.classes);
     const npy_intp width = by_rows ? 1
-                                   : lo_strip(points, sizeof(real), threads);
+                                   : lo_strip(work, points, threads);
     lo_worker<kernel> worker(work, points, by_rows, width, threads);
 
     NPY_BEGIN_ALLOW_THREADS

@@ -190,7 +190,10 @@ struct lo_softmax_points : lo_kernel {
             lo_load_points<index>(points, at, TARGETS, count, target);
             pick(n, logits, m, target, mass, dot);
         }
-        exponentiate(n, logits, m, sum);
+        if (n == 2)
+            exponentiate_two(logits, m, sum);
+        else
+            exponentiate(n, logits, m, sum);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
             #pragma omp simd
@@ -257,6 +260,21 @@ struct lo_softmax_points : lo_kernel {
             sums.after(j);
         }
         sums.total(n, sum);
+    }
+
+    /* The same of two classes, of which one has u = 0: one exponential. */
+    static void exponentiate_two(real *logits, const real *m, real *sum)
+    {
+        real *other = logits + LO_LANES;
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++) {
+            const real u = lo_shift(logits[i], m[i]);
+            const real v = lo_shift(other[i], m[i]);
+            const real e = exp_of_negative(u + v);
+            logits[i] = u == 0 ? 1 : e;
+            other[i] = v == 0 ? 1 : e;
+            sum[i] = logits[i] + other[i];
+        }
     }
 
     /* The gradient in the place of exp(u). */
