@@ -1,7 +1,7 @@
 """The headers that all of Theano's modules include, compiled once.
 
-They, and what debuggers are told of them, are half of g++'s work. Where a compiler does not take the result (clang, or
-options that differ), it reads the headers as always.
+They, and what debuggers are told of them, are half of g++'s work. Where options differ it reads the headers as always, and
+so does clang, which would refuse what is not for it.
 """
 
 import hashlib
@@ -32,7 +32,8 @@ def flags_with_headers(flags, folder):
     if '-include ' in cxxflags or ' ' in folder:
         return flags
     # not before coverage is measured: nothing here imports NumPy or the package
-    state = '%s %s %s' % (sys.version, importlib.metadata.version('numpy'), cxxflags)
+    compiler = ''.join(re.findall('cxx=([^,]*)', flags))
+    state = '%s %s %s %s' % (sys.version, importlib.metadata.version('numpy'), cxxflags, compiler)
     file = os.path.join(folder, 'headers-' + hashlib.md5(state.encode()).hexdigest()[:12], 'theano.hpp')
     if not os.path.exists(file):
         subprocess.check_call([sys.executable, __file__, file], env=dict(os.environ, THEANO_FLAGS=flags))
@@ -52,12 +53,15 @@ def compile_all(file):
     header = os.path.join(made, os.path.basename(file))
     with open(header, 'w') as text:
         text.writelines('#include <%s>\n' % name for name in INCLUDED)
-    os.mkdir(header + '.gch')
+    compiler = theano.config.cxx
+    takes_result = compiler and 'clang' not in compiler
+    if takes_result:
+        os.mkdir(header + '.gch')
     own = ['-O3', '-fno-math-errno'] + cmodule.GCC_compiler.compile_args() + ['-fPIC', '-fvisibility=hidden', '-g0']
     own += ['-I' + include for include in cmodule.std_include_dirs()]
-    for name, args in [('theano', []), ('kernels', CKernel().c_compile_args())] if theano.config.cxx else []:
+    for name, args in [('theano', []), ('kernels', CKernel().c_compile_args())] if takes_result else []:
         made_of_it = ['-x', 'c++-header', header, '-o', os.path.join(header + '.gch', name)]
-        subprocess.call(shlex.split(theano.config.cxx) + args + own + made_of_it)
+        subprocess.call(shlex.split(compiler) + args + own + made_of_it)
     try:
         os.rename(made, folder)
     except OSError:  # another process was quicker

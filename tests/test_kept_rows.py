@@ -15,7 +15,7 @@ import reference
 from device import of_the_cpu
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
-REWRITTEN = theano.Mode(linker='py', optimizer='fast_run')
+REWRITTEN = theano.Mode(linker='py', optimizer='fast_run').excluding('local_reshape_to_dimshuffle')
 PYTHON = theano.Mode(linker='py', optimizer=None)
 
 # A matrix, and what it is reshaped to: rows are whole, or torn.
@@ -130,6 +130,25 @@ def test_a_loss_or_a_gradient_alone():
 
 
 @of_the_cpu
+def test_the_mean_of_what_was_reshaped_to_a_matrix():
+    """The gradient of a mean is one number for all data points. Of three axes the last is kept, or torn."""
+    z, shape, t = T.dtensor3(), T.lvector(), T.ivector()
+    e = T.exp(z - z.max(axis=2, keepdims=True))
+    p = (e / e.sum(axis=2, keepdims=True)).reshape(shape, ndim=2)
+    loss = objectives.categorical_crossentropy(p, t).mean()
+    function = theano.function([z, shape, t], [loss, theano.grad(loss, z)], mode=COMPILED)
+    (node,) = [one for one in function.maker.fgraph.apply_nodes if isinstance(one.op, Summed)]
+    assert kept(function) == [node.op.kernel] and all(node.inputs[3].broadcastable)
+    x = np.random.RandomState(6).randn(4, 3, 6)
+    for target in (12, 6), (18, 4):
+        indices = np.arange(target[0], dtype='int32') % target[1]
+        losses, gradient = expected_of(x.reshape((12, 6)), target, indices, np.ones(target[0]) / target[0])
+        value, slope = function(x, np.array(target), indices)
+        np.testing.assert_allclose(value, losses.mean(), rtol=1e-12)
+        np.testing.assert_allclose(slope, gradient.reshape(x.shape), rtol=1e-11, atol=1e-14)
+
+
+@of_the_cpu
 def test_what_others_read_too_is_left_alone():
     z, shape, t, whole, torn = T.fmatrix(), T.lvector(), T.imatrix(), T.neq(T.bscalar(), 0), T.neq(T.bscalar(), 0)
     rows = keep_rows.keep_rows(z, whole, 1)
@@ -209,6 +228,7 @@ def test_debug_mode_finds_nothing():
     _, total = outputs_of(2 * z, shape, t, 1)
     mode = theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True, stability_patience=1)
     function = theano.function([z, shape, t], [total, theano.grad(total, z)], mode=mode)
+    assert [op.kernel.inplace for op in kept(function)] == [True]
     x, indices, _ = data_of((12, 5), (3, 4, 5), 'float64', False)
     assert np.isfinite(function(x, np.array([3, 4, 5]), indices)[1]).all()
     assert np.isfinite(function(x, np.array([5, 4, 3]), np.zeros((5, 4), 'int64'))[1]).all()

@@ -19,10 +19,11 @@ static PyArrayObject *lo_kept_rows(int ndim, PyArrayObject *logits,
         return rows;
     Py_DECREF(rows);
     PyArrayObject *log_p = NULL;
-    if (keep_rows<real>(axis, logits, NULL, false, &log_p))
-        return NULL;
-    rows = lo_in_shape(log_p, ndim, lengths);
-    Py_DECREF(log_p);
+    if (keep_rows<real>(axis, logits, NULL, false, &log_p) == 0)
+        rows = lo_in_shape(log_p, ndim, lengths);
+    else
+        rows = NULL;
+    Py_XDECREF(log_p);
     return rows;
 }
 

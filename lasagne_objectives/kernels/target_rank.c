@@ -46,6 +46,7 @@ LO_WIDE void lo_compare(const real *z, npy_intp n, real score,
 template <typename element, typename index>
 struct lo_rank_points : lo_kernel {
     typedef element real;
+    typedef typename lo_count<real>::type integer;
     enum { VALUES, INDICES, RANK };
 
     void tile(const lo_points &points, char *const *at, int count,
@@ -53,15 +54,40 @@ struct lo_rank_points : lo_kernel {
     {
         const npy_intp n = points.classes;
         real score[LO_LANES] = {0};
-        int target[LO_LANES] = {0}, before[LO_LANES] = {0},
-            nan[LO_LANES] = {0};
+        integer target[LO_LANES] = {0}, above[LO_LANES] = {0},
+                not_below[LO_LANES] = {0};
         for (int i = 0; i < count; i++) {
-            const npy_int64 j = target_of(points, at, i);
-            target[i] = (int)j;
-            if (j >= 0)
-                score[i] = z[j * LO_LANES + i];
+            target[i] = (integer)target_of(points, at, i);
+            if (target[i] >= 0)
+                score[i] = z[target[i] * LO_LANES + i];
         }
-        for (int j = 0; j < n; j++) {
+        for (npy_intp j = 0; j < n; j++) {
+            const real *column = z + j * LO_LANES;
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++) {
+                above[i] = column[i] > score[i] ? above[i] + 1 : above[i];
+                not_below[i] = column[i] < score[i] ? not_below[i]
+                                                    : not_below[i] + 1;
+            }
+        }
+        bool alone = true;
+        for (int i = 0; i < count; i++) {
+            const bool names = target[i] >= 0;
+            alone &= !names | (not_below[i] == above[i] + 1);
+            lo_point<npy_int64>(points, at, RANK, i) = names ? above[i]
+                                                             : LO_NEVER;
+        }
+        if (!alone)
+            tile_among_equals(points, at, count, z, score, target);
+    }
+
+    /* Where other classes are as large as a target, or NaN. */
+    static void tile_among_equals(const lo_points &points, char *const *at,
+                                  int count, const real *z, const real *score,
+                                  const integer *target)
+    {
+        integer before[LO_LANES] = {0}, nan[LO_LANES] = {0};
+        for (integer j = 0; j < points.classes; j++) {
             const real *column = z + (npy_intp)j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {

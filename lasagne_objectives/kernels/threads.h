@@ -10,15 +10,20 @@
  * In C, with what GCC and clang have of atomic numbers: the headers of C++ for
  * all this took a sixth of a kernel's time to compile.
  */
-#if defined(__has_include) && !defined(LO_ONE_THREAD)
-#if __has_include(<pthread.h>)
-#define LO_HAS_THREADS
-#include <pthread.h>
-#include <time.h>
 #ifndef _WIN32
 #include <signal.h>
+#define LO_HAS_THREADS
+#elif defined(__has_include)
+#if __has_include(<pthread.h>)
+#define LO_HAS_THREADS
 #endif
 #endif
+#ifdef LO_ONE_THREAD  /* for a test */
+#undef LO_HAS_THREADS
+#endif
+#ifdef LO_HAS_THREADS
+#include <pthread.h>
+#include <time.h>
 #endif
 
 /* Add to a number that threads share; what it is then. */
