@@ -78,8 +78,8 @@ _FIND_ADDRESSES = (
 def vector_flags(version):
     """The flag for loops that say they can be vectorised.
 
-    Of OpenMP only that: no library is linked. GCC has it since 4.9. Those clangs
-    that do not know it, and some that do, call themselves GCC 4.2.1.
+    Of OpenMP only that: no library is linked. GCC has it since 4.9. Those
+    clangs that do not know it, and some that do, call themselves GCC 4.2.1.
     """
     numbers = re.match(r'(\d+)\.?(\d*)', version)
     known = numbers and tuple(int(n or 0) for n in numbers.groups()) >= (4, 9)
