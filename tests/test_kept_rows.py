@@ -226,11 +226,11 @@ def test_the_same_in_numpy(name):
 
 @of_the_cpu
 def test_debug_mode_finds_nothing():
-    z, shape, t = T.dmatrix(), T.lvector(), T.lmatrix()
-    _, total = outputs_of(2 * z, shape, t, 1)
+    z, shape, t, g = T.dmatrix(), T.lvector(), T.lmatrix(), T.dmatrix()
+    results = kept_rows.KeptRows(softmax_crossentropy.SoftmaxCrossentropyWithGradient(2))(2 * z, shape, t, g)
     mode = theano.compile.debugmode.DebugMode(optimizer='fast_run', check_py_code=True, stability_patience=1)
-    function = theano.function([z, shape, t], [total, theano.grad(total, z)], mode=mode)
+    function = theano.function([z, shape, t, g], results, mode=mode)
     assert [op.kernel.inplace for op in kept(function)] == [True]
-    x, indices, _ = data_of((12, 5), (3, 4, 5), 'float64', False)
-    assert np.isfinite(function(x, np.array([3, 4, 5]), indices)[1]).all()
-    assert np.isfinite(function(x, np.array([5, 4, 3]), np.zeros((5, 4), 'int64'))[1]).all()
+    x, indices, weights = data_of((12, 5), (3, 4, 5), 'float64', False)
+    assert np.isfinite(function(x, np.array([3, 4, 5]), indices, weights)[1]).all()
+    assert np.isfinite(function(x, np.array([5, 4, 3]), np.zeros((5, 4), 'int64'), np.ones((5, 4)))[1]).all()
