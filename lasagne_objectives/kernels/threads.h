@@ -23,6 +23,7 @@
 #endif
 #ifdef LO_HAS_THREADS
 #include <pthread.h>
+#include <sched.h>
 #include <time.h>
 #endif
 
@@ -115,13 +116,14 @@ static double lo_seconds()
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
-/* Wait actively, but not long, until there is some of something, or none. */
+/* Wait actively, but not long, until there is some of something, or none. Where
+ * another core is busy, who is waited for may have no core but this one. */
 static void lo_await(const int *number, bool some)
 {
     const double end = lo_seconds() + LO_SECONDS;
     while ((__atomic_load_n(number, __ATOMIC_SEQ_CST) > 0) != some &&
            lo_seconds() < end)
-        continue;
+        sched_yield();
 }
 
 static void *lo_help(void *argument)
