@@ -1,5 +1,7 @@
 """Compiling once what many tests look at: modes by name, and functions by name."""
 
+import numpy as np
+
 import theano
 import theano.tensor as T
 
@@ -37,6 +39,19 @@ def tensor(dtype, ndim, name=None):
 def kernel_of(op):
     """An Op, or the kernel that it is around."""
     return kernel_of(op.kernel) if isinstance(op, theano.gof.Op) and hasattr(op, 'kernel') else op
+
+
+def in_c_and_numpy(inputs, results):
+    """Functions of what an Op makes, just as it is, by its C code and by its NumPy form."""
+    return [theano.function(inputs, results, mode=theano.Mode(linker, None), accept_inplace=True) for linker in ('c', 'py')]
+
+
+def assert_same(functions, array, others):
+    """Such functions of an array that lies in memory in one way or another, which they may overwrite, and of others."""
+    for laid_out in array, np.asfortranarray(array):
+        for got, expected in zip(*[function(laid_out.copy(order='K'), *others) for function in functions]):
+            assert got.shape == expected.shape
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
 
 
 def with_gradient(loss, z):

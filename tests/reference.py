@@ -42,6 +42,11 @@ def ramp(x):
 # Element-wise losses
 
 
+def softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
 def binary_crossentropy(predictions, targets):
     p, t = floats(predictions, targets)
     value = -product(t, log(p)) - product(1 - t, log(1 - p))

@@ -13,11 +13,12 @@ from lasagne_objectives.kernels import keep_rows, kept_rows, softmax_crossentrop
 from lasagne_objectives.kernels.summed import Summed
 
 import reference
+from compiled import assert_same, in_c_and_numpy
 from device import of_the_cpu
+from reference import softmax
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
 REWRITTEN = theano.Mode(linker='py', optimizer='fast_run').excluding('local_reshape_to_dimshuffle')
-PYTHON = theano.Mode(linker='py', optimizer=None)
 
 # A matrix, and what it is reshaped to: rows are whole, or torn.
 SHAPES = [
@@ -31,11 +32,6 @@ SHAPES = [
     ((4, 1), (2, 1, 2)),
     ((0, 3), (0, 2, 3)),
 ]
-
-
-def softmax(z):
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def expected_of(z, shape, t, weights):
@@ -210,7 +206,7 @@ def test_the_same_in_numpy(name):
     variables = [T.dmatrix(), T.lvector()] + [one() for one in types]
     results = kept_rows.KeptRows(kernel)(*variables, return_list=True)
     inputs = [theano.In(variables[0], mutable=True, borrow=True)] + variables[1:]
-    c, python = [theano.function(inputs, results, mode=mode, accept_inplace=True) for mode in (theano.Mode('c', None), PYTHON)]
+    functions = in_c_and_numpy(inputs, results)
     rng = np.random.RandomState(4)
     z = rng.randn(12, 5)
     for shape in (3, 4, 5), (5, -1, 3):
@@ -218,10 +214,7 @@ def test_the_same_in_numpy(name):
         operands = {2: rng.randn(*points[:2]), 3: rng.rand(*points)}
         given = [np.array(shape)]
         given += [rng.randint(0, points[2], points[:2]) if v.dtype == 'int64' else operands[v.ndim] for v in variables[2:]]
-        for logits in z, np.asfortranarray(z):
-            for got, expected in zip(c(logits.copy(order='K'), *given), python(logits.copy(order='K'), *given)):
-                assert got.shape == expected.shape
-                np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+        assert_same(functions, z, given)
 
 
 @of_the_cpu

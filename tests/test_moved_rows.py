@@ -12,10 +12,11 @@ from lasagne_objectives.kernels import moved_rows, pick_class, softmax_crossentr
 from lasagne_objectives.kernels.summed import Summed
 
 import reference
+from compiled import assert_same, in_c_and_numpy
 from device import ON_GPU, of_the_cpu
+from reference import softmax
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
-PYTHON = theano.Mode(linker='py', optimizer=None)
 REWRITTEN = theano.Mode(linker='py', optimizer='fast_run')
 
 # Where rows of 3 are asked for: these have them, and these do not, so that the reshape tears what lies side by side.
@@ -29,11 +30,6 @@ def rows_of(z, classes):
 
 def crossentropy(rows, t):
     return objectives.categorical_crossentropy(T.nnet.softmax(rows), t)
-
-
-def softmax(z):
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def slope_of_crossentropy(rows, t):
@@ -261,7 +257,7 @@ def test_the_same_in_numpy(name):
         variables += [types[one](), T.lvector()] if one == 'images' else [types[one]()]
     results = moved_rows.MovedRows(kernel)(*variables, return_list=True)
     inputs = [theano.In(variables[0], mutable=True, borrow=True)] + variables[1:]
-    c, python = [theano.function(inputs, results, mode=mode, accept_inplace=True) for mode in (theano.Mode('c', None), PYTHON)]
+    functions = in_c_and_numpy(inputs, results)
     rng = np.random.RandomState(4)
     x = rng.randn(2, 4, 5, 3)
     for rows in [(-1, 3), (40, 3), (40, -1), (-1, 6)]:
@@ -277,10 +273,7 @@ def test_the_same_in_numpy(name):
         given = [np.array(rows)]
         for one in operands:
             given += [values[one], np.array(rows)] if one == 'images' else [values[one]]
-        for array in x, np.asfortranarray(x):
-            for got, expected in zip(c(array.copy(order='K'), *given), python(array.copy(order='K'), *given)):
-                assert got.shape == expected.shape
-                np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-14)
+        assert_same(functions, x, given)
 
 
 @of_the_cpu

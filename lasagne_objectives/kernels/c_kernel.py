@@ -160,6 +160,11 @@ class OfKernel(gof.Op):
 class AroundKernel(OfKernel, CKernel):
     """The same on the CPU: C code around that of the kernel."""
 
+    def __init__(self, kernel):
+        super().__init__(kernel)
+        # A kernel overwrites its first input, which is the first here, too.
+        self.destroy_map = getattr(kernel, 'destroy_map', {})
+
     def c_init_code(self):
         return self.kernel.c_init_code()
 

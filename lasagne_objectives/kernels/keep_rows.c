@@ -73,7 +73,8 @@ static void lo_log_softmax_gradient(lo_row<real> z, lo_row<real> g,
     for (npy_intp j = 0; j < n; j++)
         total += g[j];
     for (npy_intp j = 0; j < n; j++)
-        result[j] = (real)(g[j] - exp(lo_shift<double>(z[j], m)) * (total / sum));
+        result[j] = (real)(g[j] - exp(lo_shift<double>(z[j], m))
+                                  * (total / sum));
 }
 
 /* The logits, or their log softmax where their rows are not whole. With an

@@ -46,10 +46,6 @@ class KeptRows(AroundKernel):
         With the class axis last.
     """
 
-    def __init__(self, kernel):
-        super().__init__(kernel)
-        self.destroy_map = getattr(kernel, 'destroy_map', {})
-
     @property
     def _has_gradient(self):
         """Whether the last result has classes."""

@@ -81,7 +81,8 @@ static int lo_arrange_rows(int n, Array **operands, PyArrayObject **shapes)
     npy_intp lengths[LO_AXES], matrices[LO_OPERANDS][2];
     bool read = true;
     for (int i = 0; i < n && read; i++)
-        read = shapes[i] == NULL || lo_read_shape(shapes[i], 2, matrices[i]) == 0;
+        read = shapes[i] == NULL ||
+               lo_read_shape(shapes[i], 2, matrices[i]) == 0;
     if (!read) {
         memset(operands, 0, n * sizeof *operands);
         return 1;

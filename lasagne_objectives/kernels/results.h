@@ -1,4 +1,5 @@
-/* What kernels read, and what they return, in NumPy's arrays, and the shapes that they refuse. */
+/* What kernels read and return, in NumPy's arrays, and the shapes that they
+ * refuse. */
 
 /* Make `*result` a contiguous array of a shape, or keep it if it is one. */
 static int lo_prepare(PyArrayObject **result, int ndim, const npy_intp *shape,

@@ -23,10 +23,6 @@ class Summed(AroundKernel):
         Its first result is a float for each data point.
     """
 
-    def __init__(self, kernel):
-        super().__init__(kernel)
-        self.destroy_map = getattr(kernel, 'destroy_map', {})
-
     def make_node(self, *inputs):
         node = self.kernel.make_node(*inputs)
         results = [v.type() for v in node.outputs]
