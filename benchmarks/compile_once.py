@@ -2,12 +2,44 @@
 
     python benchmarks/compile_once.py CONTENDER LOSS
 
-compile_time.py runs this, in a fresh process each time.
+compile_time.py runs this, in a fresh process each time. What Python takes to
+look through all its objects for garbage is counted apart: it does that now and
+then, and whether once more before all is done is a matter of a few objects.
 """
 
+import gc
 import time
 
-start = time.perf_counter()
+
+class Stopwatch:
+    """The seconds of each step, and of the full collections in all of them."""
+
+    def __init__(self):
+        self.steps, self.collecting = {}, 0.0
+        self.begun = self.collection_begun = time.perf_counter()
+        gc.callbacks.append(self._collect)
+
+    def _collect(self, phase, information):
+        if information['generation'] < 2:
+            return
+        if phase == 'start':
+            self.collection_begun = time.perf_counter()
+        else:
+            took = time.perf_counter() - self.collection_begun
+            self.collecting += took
+            self.begun += took
+
+    def skip(self):
+        """Count what has been done since the last step for none."""
+        self.begun = time.perf_counter()
+
+    def stop(self, step):
+        """End a step; the next begins."""
+        self.steps[step] = time.perf_counter() - self.begun
+        self.skip()
+
+
+watch = Stopwatch()
 
 import importlib  # noqa: E402
 import json  # noqa: E402
@@ -26,7 +58,7 @@ import theano.tensor as T  # noqa: E402
 from contenders import theano_networks  # noqa: E402
 from contenders.theano_functions import type_of  # noqa: E402
 
-imported = time.perf_counter()
+watch.stop('import')
 
 BATCH, INPUTS, HIDDEN, OUTPUTS = 128, 784, 256, 10
 
@@ -62,25 +94,17 @@ def main():
     )
     if not of_network:  # those were scores
         batch = np.zeros((BATCH, INPUTS), 'float32')
-    begun = time.perf_counter()
+    watch.skip()
     x, t = type_of(batch)(), type_of(targets)()
     if of_network:
         value, updates = theano_networks.training(name, vars(contender), x, t)
     else:
         value, updates = two_layers(getattr(contender, name), x, t)
-    built = time.perf_counter()
+    watch.stop('build')
     function = theano.function([x, t], value, updates=updates)
-    compiled = time.perf_counter()
+    watch.stop('compile')
     function(batch, targets)  # it works
-    print(
-        json.dumps(
-            {
-                'import': imported - start,
-                'build': built - begun,
-                'compile': compiled - built,
-            }
-        )
-    )
+    print(json.dumps(dict(watch.steps, collect=watch.collecting)))
 
 
 if __name__ == '__main__':

@@ -36,9 +36,19 @@ def tensor(dtype, ndim, name=None):
     return T.TensorType(dtype, (False,) * ndim)(name)
 
 
+def layers_of(op):
+    """An Op, the kernel that it is around, the kernel that that is around, and so on."""
+    return [op] + (layers_of(op.kernel) if isinstance(op, theano.gof.Op) and hasattr(op, 'kernel') else [])
+
+
 def kernel_of(op):
     """An Op, or the kernel that it is around."""
-    return kernel_of(op.kernel) if isinstance(op, theano.gof.Op) and hasattr(op, 'kernel') else op
+    return layers_of(op)[-1]
+
+
+def kernels_in(function, kind):
+    """The Ops of a kind in a function, those that others are around included."""
+    return [op for node in function.maker.fgraph.toposort() for op in layers_of(node.op) if isinstance(op, kind)]
 
 
 def in_c_and_numpy(inputs, results):

@@ -10,10 +10,10 @@ import lasagne_objectives.kernels.merge  # the rewrites, before one of the losse
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import keep_rows, kept_rows, softmax_crossentropy
-from lasagne_objectives.kernels.summed import Summed
+from lasagne_objectives.kernels.averaged import Averaged
 
 import reference
-from compiled import assert_same, in_c_and_numpy
+from compiled import assert_same, in_c_and_numpy, kernels_in
 from device import of_the_cpu
 from reference import softmax
 
@@ -70,8 +70,7 @@ def data_of(matrix, shape, dtype, dense):
 
 
 def kept(function):
-    ops = [node.op.kernel if isinstance(node.op, Summed) else node.op for node in function.maker.fgraph.toposort()]
-    return [op for op in ops if isinstance(op, kept_rows.KeptRows)]
+    return kernels_in(function, kept_rows.KeptRows)
 
 
 def keeps(function):
@@ -134,8 +133,8 @@ def test_the_mean_of_what_was_reshaped_to_a_matrix():
     p = (e / e.sum(axis=2, keepdims=True)).reshape(shape, ndim=2)
     loss = objectives.categorical_crossentropy(p, t).mean()
     function = theano.function([z, shape, t], [loss, theano.grad(loss, z)], mode=COMPILED)
-    (node,) = [one for one in function.maker.fgraph.apply_nodes if isinstance(one.op, Summed)]
-    assert kept(function) == [node.op.kernel] and all(node.inputs[3].broadcastable)
+    (op,) = kernels_in(function, Averaged)
+    assert kept(function) == [op.kernel] and op.numbers == 1
     x = np.random.RandomState(6).randn(4, 3, 6)
     for target in (12, 6), (18, 4):
         indices = np.arange(target[0], dtype='int32') % target[1]

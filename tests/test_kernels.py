@@ -16,6 +16,7 @@ import theano
 import theano.tensor as T
 from lasagne_objectives import kernels
 from lasagne_objectives.kernels import (
+    averaged,
     c_kernel,
     class_margin,
     elementwise,
@@ -1014,7 +1015,8 @@ def test_c_code_is_written_for_every_kernel():
     nodes += [keep_rows.keep_rows(z, TORN, 1).owner, keep_rows.KeepRowsGradient()(z, t, TORN).owner]
     nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
     both = softmax_crossentropy.SoftmaxCrossentropyWithGradient
-    nodes += [summed.Summed(both()).make_node(z, i, g), kept_rows.KeptRows(both(2)).make_node(z, i, T.lmatrix(), z)]
+    nodes += [around(both()).make_node(z, i, g) for around in (summed.Summed, averaged.Averaged)]
+    nodes += [kept_rows.KeptRows(both(2)).make_node(z, i, T.lmatrix(), z)]
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)

@@ -9,10 +9,9 @@ import lasagne_objectives as objectives
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import moved_rows, pick_class, softmax_crossentropy, target_rank, top_class
-from lasagne_objectives.kernels.summed import Summed
 
 import reference
-from compiled import assert_same, in_c_and_numpy
+from compiled import assert_same, in_c_and_numpy, kernels_in
 from device import ON_GPU, of_the_cpu
 from reference import softmax
 
@@ -59,9 +58,8 @@ def function_of(way, classes):
 
 
 def moved(function):
-    """The kernels of rows that were moved, those that are summed as well included."""
-    ops = [node.op.kernel if isinstance(node.op, Summed) else node.op for node in function.maker.fgraph.toposort()]
-    return [op for op in ops if isinstance(op, moved_rows.OfMovedRows)]
+    """The kernels of rows that were moved, those that are summed or averaged as well included."""
+    return kernels_in(function, moved_rows.OfMovedRows)
 
 
 def is_matrix_of_images(node):

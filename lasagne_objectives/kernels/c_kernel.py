@@ -165,6 +165,10 @@ class AroundKernel(OfKernel, CKernel):
         # A kernel overwrites its first input, which is the first here, too.
         self.destroy_map = getattr(kernel, 'destroy_map', {})
 
+    def with_kernel(self, kernel):
+        """The same around another kernel."""
+        return type(self)(**dict(self._props_dict(), kernel=kernel))
+
     def c_init_code(self):
         return self.kernel.c_init_code()
 

@@ -10,11 +10,13 @@ import theano
 from theano import gof
 import theano.tensor as T
 from theano.compile import optdb
-from theano.scalar.basic import Composite
+from theano.scalar.basic import Cast, Composite, Inv, Mul, TrueDiv
 from theano.scan_module.scan_utils import equal_computations
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
-from theano.tensor.opt import in2out
+from theano.tensor.opt import MakeVector, in2out
+from theano.tensor.subtensor import Subtensor
 
+from lasagne_objectives.kernels.averaged import Averaged
 from lasagne_objectives.kernels.c_kernel import AroundKernel
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.keep_rows import KeepRows, KeepRowsGradient
@@ -49,9 +51,10 @@ class MergeSweeps(gof.Optimizer):
             lambda op: SoftmaxCrossentropyWithGradient(op.axis),
         )
         _give_one_number(fgraph)
-        _merge_elementwise(fgraph)
         leave_rows_where_they_are(fgraph, ClassKernel, MovedRows)
         _take_kept_rows(fgraph)
+        _average_losses(fgraph)
+        _merge_elementwise(fgraph)
         _sum_losses(fgraph)
 
 
@@ -73,7 +76,7 @@ def _inplace(op):
         return type(op)(op.axis, inplace=True)
     if isinstance(op, AroundKernel):
         kernel = _inplace(op.kernel)
-        return kernel and type(op)(kernel)
+        return kernel and op.with_kernel(kernel)
     return None
 
 
@@ -200,7 +203,7 @@ def _numbers_of_points(nodes, kind):
     """
     values = set()
     for node in nodes:
-        if isinstance(node.op, kind):
+        if isinstance(_kernel_of(node), kind):
             values.update(_values_of_points(node))
         elif isinstance(node.op, Elemwise) and not values.isdisjoint(
             node.inputs
@@ -209,8 +212,20 @@ def _numbers_of_points(nodes, kind):
     return values
 
 
+def _kernel_of(node):
+    """The kernel of a node, or that which its Op is around."""
+    op = node.op
+    while isinstance(op, AroundKernel):
+        op = op.kernel
+    return op
+
+
 def _values_of_points(node):
     """The results of a kernel of classes that have one number a data point."""
+    if isinstance(_kernel_of(node), GradientKernel):
+        return node.outputs[: _kernel_of(node).gradient_position]
+    if isinstance(node.op, KeptRows):
+        return node.outputs
     return [v for v in node.outputs if v.ndim < node.inputs[0].ndim]
 
 
@@ -543,16 +558,152 @@ def _gradients_of_kept(node, logits):
 
 
 # ---------------------------------------------------------------------------
-# Sums of losses of data points
+# Sums and means of losses of data points
+
+
+def _average_losses(fgraph):
+    """Have kernels average their losses, where the gradient is the mean's.
+
+    That is where the incoming gradient is a weight divided by the numbers
+    that the weighted sum of the losses is divided by.
+    """
+    for node in fgraph.toposort():
+        if not isinstance(_kernel_of(node), SoftmaxCrossentropyWithGradient):
+            continue
+        for position in range(1, len(node.inputs)):
+            weights, numbers = _fraction(node.inputs[position])
+            mean = _mean(node.outputs[0], weights, numbers)
+            if mean is not None:
+                _average(fgraph, node, position, weights, numbers, mean)
+                break
+
+
+def _average(fgraph, node, position, weights, numbers, mean):
+    """Replace a kernel and the mean of its losses."""
+    dtype = node.outputs[0].dtype
+    if _count(fgraph, node, numbers):
+        numbers = []
+    if any(number.ndim or number.dtype != dtype for number in numbers):
+        return
+    inputs = node.inputs + numbers
+    inputs[position] = weights[0] if weights else T.constant(1, dtype=dtype)
+    op = Averaged(node.op, position, len(numbers))
+    fgraph.replace_all_validate(
+        list(zip(node.outputs + [mean], op(*inputs, return_list=True))),
+        reason='lasagne_objectives',
+    )
+
+
+def _mean(losses, weights, numbers):
+    """The mean of losses of such weights, or None if it is not wanted."""
+    if not numbers or len(weights) > 1:
+        return None
+    total = _total(losses)
+    if weights:
+        total = _total_of_product(losses, weights[0])
+    if total is None or len(total.outputs[0].clients) != 1:
+        return None
+    quotient = total.outputs[0].clients[0][0]
+    if quotient == 'output':
+        return None
+    factors, divisors = _fraction(quotient.outputs[0])
+    if factors == total.outputs and _same(divisors, numbers):
+        return quotient.outputs[0]
+    return None
+
+
+def _total_of_product(losses, weights):
+    """The node that sums losses times weights, which nothing else wants."""
+    if len(losses.clients) != 1 or losses.clients[0][0] == 'output':
+        return None
+    product = losses.clients[0][0]
+    if (
+        isinstance(product.op, Elemwise)
+        and isinstance(product.op.scalar_op, Mul)
+        and _same(product.inputs, [losses, weights])
+        and losses.type == weights.type
+    ):
+        return _total(product.outputs[0])
+    return None
+
+
+def _same(some, others):
+    """Whether two lists are of the same variables, in any order."""
+    return sorted(some, key=id) == sorted(others, key=id)
+
+
+def _fraction(variable):
+    """The factors and the divisors of what is a fraction, else itself."""
+    node = variable.owner
+    if node is None or len(node.outputs) > 1:
+        return [variable], []
+    if isinstance(node.op, DimShuffle) and all(variable.broadcastable):
+        return _fraction(node.inputs[0])
+    if isinstance(node.op, Elemwise):
+        parts = [_fraction(v) for v in node.inputs]
+        return _fraction_of(node.op.scalar_op, parts) or ([variable], [])
+    return [variable], []
+
+
+def _fraction_of(scalar_op, parts):
+    """What is made of fractions, or None if that is no fraction."""
+    if None in parts:
+        return None
+    if isinstance(scalar_op, Composite):
+        inner = scalar_op.fgraph
+        fractions = dict(zip(inner.inputs, parts))
+        for node in inner.toposort():
+            fractions[node.outputs[0]] = _fraction_of(
+                node.op, [fractions.get(v) for v in node.inputs]
+            )
+        return fractions[inner.outputs[0]]
+    factors, divisors = [list(lists) for lists in zip(*parts)]
+    if isinstance(scalar_op, Mul):
+        return sum(factors, []), sum(divisors, [])
+    if isinstance(scalar_op, TrueDiv):
+        return factors[0] + divisors[1], divisors[0] + factors[1]
+    if isinstance(scalar_op, Inv):
+        return divisors[0], factors[0]
+    return None
+
+
+def _count(fgraph, node, numbers):
+    """Whether numbers are the lengths of all axes of the data points."""
+    shapes = getattr(fgraph, 'shape_feature', None)
+    if not isinstance(node.op, ClassKernel) or shapes is None:
+        return False
+    lengths = without(shapes.shape_of[node.inputs[0]], node.op.axis)
+    return _same([_length(v) for v in numbers], lengths)
+
+
+def _length(number):
+    """What a number is cast from, alone or as one of a shape."""
+    node = number.owner
+    if node is not None and isinstance(node.op, Subtensor):
+        shape, position = _cast_from(node.inputs[0]).owner, node.inputs[1:]
+        if shape is not None and isinstance(shape.op, MakeVector):
+            return shape.inputs[T.get_scalar_constant_value(position[0])]
+    return _cast_from(number)
+
+
+def _cast_from(variable):
+    """What a variable is cast from, or itself."""
+    node = variable.owner
+    if (
+        node is not None
+        and isinstance(node.op, Elemwise)
+        and isinstance(node.op.scalar_op, Cast)
+    ):
+        return node.inputs[0]
+    return variable
 
 
 def _sum_losses(fgraph):
     """Have kernels sum the losses of which only the sum is wanted."""
     for node in fgraph.toposort():
-        around = isinstance(node.op, AroundKernel)
-        kernel = node.op.kernel if around else node.op
         makes_losses = isinstance(
-            kernel, (SoftmaxCrossentropy, SoftmaxCrossentropyWithGradient)
+            _kernel_of(node),
+            (SoftmaxCrossentropy, SoftmaxCrossentropyWithGradient),
         )
         total = _total(node.outputs[0]) if makes_losses else None
         if total is not None:

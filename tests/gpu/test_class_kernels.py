@@ -6,6 +6,7 @@ import pytest
 import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import class_margin, pick_class, softmax_crossentropy, softmax_log_odds, target_rank, top_class
+from lasagne_objectives.kernels.averaged import Averaged
 from lasagne_objectives.kernels.gpu import moved_rows, ops, rewrites
 from lasagne_objectives.kernels.kept_rows import KeptRows
 from lasagne_objectives.kernels.moved_rows import MovedRows
@@ -285,7 +286,7 @@ def test_shapes_are_inferred():
 
 def test_no_kernel_is_without_a_form_for_the_gpu():
     """Those that are not lifted come into graphs after the move to the GPU."""
-    later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, KeptRows, MovedRows, Summed, Sweep}
+    later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, Averaged, KeptRows, MovedRows, Summed, Sweep}
     assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | later
 
 
