@@ -1016,7 +1016,8 @@ def test_c_code_is_written_for_every_kernel():
     nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
     both = softmax_crossentropy.SoftmaxCrossentropyWithGradient
     nodes += [around(both()).make_node(z, i, g) for around in (summed.Summed, averaged.Averaged)]
-    nodes += [kept_rows.KeptRows(both(2)).make_node(z, i, T.lmatrix(), z)]
+    nodes.append(kept_rows.KeptRows(both(2)).make_node(z, i, T.lmatrix(), z))
+    nodes.append(kept_rows.KeptRows(softmax_crossentropy.SoftmaxCrossentropy(2)).make_node(z, i, T.lmatrix()))
     column = T.fcol()
     kernel = sweep.composite([z, column], [elementwise.sigmoid_crossentropy(z, column), elementwise.sigmoid_residual(z, column)])
     nodes.append(sweep.Sweep(kernel, ('float32',))(z, column)[0].owner)
