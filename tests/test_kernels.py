@@ -26,6 +26,7 @@ from lasagne_objectives.kernels import (
     merge,
     moved_rows,
     pick_class,
+    place_rows,
     softmax_crossentropy,
     softmax_log_odds,
     summed,
@@ -1011,7 +1012,7 @@ def test_c_code_is_written_for_every_kernel():
     nodes = [v.owner for v in row_kernels(z, i, t, g)]
     nodes += [v.owner for v in finite_kernels(z, t)]
     nodes.append(softmax_crossentropy.SoftmaxCrossentropyWithGradient()(z, i, g)[0].owner)
-    nodes.append(match_shapes.match_shapes(i, z, 1).owner)
+    nodes += [match_shapes.match_shapes(i, z, 1).owner, place_rows.PlaceRows()(z, i, T.lscalar()).owner]
     nodes += [keep_rows.keep_rows(z, TORN, 1).owner, keep_rows.KeepRowsGradient()(z, t, TORN).owner]
     nodes.append(moved_rows.MovedRows(target_rank.TargetRank()).make_node(T.ftensor3(), T.lvector(), i))
     both = softmax_crossentropy.SoftmaxCrossentropyWithGradient

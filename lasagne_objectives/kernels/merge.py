@@ -14,14 +14,15 @@ from theano.scalar.basic import Cast, Composite, Inv, Mul, TrueDiv
 from theano.scan_module.scan_utils import equal_computations
 from theano.tensor.elemwise import DimShuffle, Elemwise, Sum
 from theano.tensor.opt import MakeVector, in2out
-from theano.tensor.subtensor import Subtensor
+from theano.tensor.subtensor import AdvancedIncSubtensor1, Subtensor
 
 from lasagne_objectives.kernels.averaged import Averaged
-from lasagne_objectives.kernels.c_kernel import AroundKernel
+from lasagne_objectives.kernels.c_kernel import AroundKernel, CKernel
 from lasagne_objectives.kernels.elementwise import Kernel
 from lasagne_objectives.kernels.keep_rows import KeepRows, KeepRowsGradient
 from lasagne_objectives.kernels.kept_rows import KeptRows
 from lasagne_objectives.kernels.moved_rows import MovedRows
+from lasagne_objectives.kernels.place_rows import PlaceRows
 from lasagne_objectives.kernels.rows import ClassKernel, without
 from lasagne_objectives.kernels.softmax_crossentropy import (
     GradientKernel,
@@ -56,6 +57,7 @@ class MergeSweeps(gof.Optimizer):
         _average_losses(fgraph)
         _merge_elementwise(fgraph)
         _sum_losses(fgraph)
+        _place_gradients(fgraph)
 
 
 optdb.register(
@@ -712,3 +714,45 @@ def _sum_losses(fgraph):
                 list(zip(node.outputs + total.outputs, results + [summed])),
                 reason='lasagne_objectives',
             )
+
+
+# ---------------------------------------------------------------------------
+# Gradients of rows that were chosen
+
+
+def _place_gradients(fgraph):
+    """Write a kernel's gradient of chosen rows to where these came from."""
+    for node in fgraph.toposort():
+        if _adds_gradient_to_zeros(fgraph, node):
+            zeros, gradient, indices = node.inputs
+            placed = PlaceRows()(gradient, indices, zeros.owner.inputs[1])
+            fgraph.replace_all_validate(
+                [(node.outputs[0], placed)], reason='lasagne_objectives'
+            )
+
+
+def _adds_gradient_to_zeros(fgraph, node):
+    """Whether a node adds what a kernel has made to rows of zeros.
+
+    Rows of the same shape: a mistake stays one.
+    """
+    if (
+        not isinstance(node.op, AdvancedIncSubtensor1)
+        or node.op.set_instead_of_inc
+    ):
+        return False
+    zeros, gradient, _ = node.inputs
+    shapes = getattr(fgraph, 'shape_feature', None)
+    return (
+        gradient.owner is not None
+        and isinstance(gradient.owner.op, CKernel)
+        and gradient.dtype in ('float32', 'float64')
+        and gradient.type == zeros.type
+        and zeros.owner is not None
+        and type(zeros.owner.op) is T.Alloc
+        and T.extract_constant(zeros.owner.inputs[0]) == 0
+        and shapes is not None
+        and equal_computations(
+            list(shapes.shape_of[gradient][1:]), zeros.owner.inputs[2:]
+        )
+    )

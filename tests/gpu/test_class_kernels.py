@@ -10,6 +10,7 @@ from lasagne_objectives.kernels.averaged import Averaged
 from lasagne_objectives.kernels.gpu import moved_rows, ops, rewrites
 from lasagne_objectives.kernels.kept_rows import KeptRows
 from lasagne_objectives.kernels.moved_rows import MovedRows
+from lasagne_objectives.kernels.place_rows import PlaceRows
 from lasagne_objectives.kernels.summed import Summed
 from lasagne_objectives.kernels.sweep import Sweep
 from theano.gpuarray import basic_ops
@@ -286,7 +287,7 @@ def test_shapes_are_inferred():
 
 def test_no_kernel_is_without_a_form_for_the_gpu():
     """Those that are not lifted come into graphs after the move to the GPU."""
-    later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, Averaged, KeptRows, MovedRows, Summed, Sweep}
+    later = {softmax_crossentropy.SoftmaxCrossentropyWithGradient, Averaged, KeptRows, MovedRows, PlaceRows, Summed, Sweep}
     assert set(ops_of_the_kernels()) == set(rewrites.LIFTED) | later
 
 
