@@ -10,6 +10,9 @@ from device import ON_GPU
 
 MODES = ['FAST_RUN', 'FAST_COMPILE', 'no optimizer']
 
+# All rewrites of FAST_RUN and nothing to compile, to look at a graph.
+ALL_REWRITES = theano.Mode(linker='py', optimizer='fast_run')
+
 
 # What is a matter of the graph alone needs no compiler, and compiling is what takes time: these run in Python.
 REWRITES = ['fast_run in Python', 'FAST_COMPILE', 'no optimizer']

@@ -11,14 +11,13 @@ import theano.tensor as T
 from lasagne_objectives.kernels import averaged, kept_rows, merge, moved_rows, softmax_crossentropy
 
 import reference
-from compiled import assert_same, in_c_and_numpy, kernels_in
+from compiled import ALL_REWRITES, assert_same, in_c_and_numpy, kernels_in
 from device import of_the_cpu
 from reference import softmax
 
 pytestmark = of_the_cpu
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
-REWRITTEN = theano.Mode(linker='py', optimizer='fast_run')
 
 
 def rows_of(z):
@@ -167,7 +166,7 @@ def test_what_networks_have():
     expected.update({name: [0] if name == 'and its logarithm' else [] for name in further})
     inputs = [z, t, w, other, number]
     with theano.configparser.change_flags(on_opt_error='raise'):
-        functions = {name: theano.function(inputs, outputs[name], mode=REWRITTEN, on_unused_input='ignore') for name in outputs}
+        functions = {name: theano.function(inputs, outputs[name], mode=ALL_REWRITES, on_unused_input='ignore') for name in outputs}
     assert expected == {name: [op.numbers for op in kernels_in(function, averaged.Averaged)] for name, function in functions.items()}
 
 

@@ -13,12 +13,12 @@ from lasagne_objectives.kernels import keep_rows, kept_rows, softmax_crossentrop
 from lasagne_objectives.kernels.averaged import Averaged
 
 import reference
-from compiled import assert_same, in_c_and_numpy, kernels_in
+from compiled import ALL_REWRITES, assert_same, in_c_and_numpy, kernels_in
 from device import of_the_cpu
 from reference import softmax
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
-REWRITTEN = theano.Mode(linker='py', optimizer='fast_run').excluding('local_reshape_to_dimshuffle')
+REWRITTEN = ALL_REWRITES.excluding('local_reshape_to_dimshuffle')
 
 # A matrix, and what it is reshaped to: rows are whole, or torn.
 SHAPES = [

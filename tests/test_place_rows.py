@@ -10,13 +10,13 @@ import theano
 import theano.tensor as T
 from lasagne_objectives.kernels import place_rows, softmax_crossentropy, top_class
 
+from compiled import ALL_REWRITES
 from device import of_the_cpu
 from reference import softmax
 
 pytestmark = of_the_cpu
 
 COMPILED = theano.compile.mode.get_mode('FAST_RUN')
-REWRITTEN = theano.Mode(linker='py', optimizer='fast_run')
 
 
 @functools.lru_cache(maxsize=None)
@@ -95,7 +95,7 @@ def test_what_is_something_else_stays():
     }
     inputs = [z, t, chosen, number, rows]
     with theano.configparser.change_flags(on_opt_error='raise'):
-        functions = {name: theano.function(inputs, output, mode=REWRITTEN, on_unused_input='ignore') for name, output in cases.items()}
+        functions = {name: theano.function(inputs, output, mode=ALL_REWRITES, on_unused_input='ignore') for name, output in cases.items()}
     assert [name for name in functions if places(functions[name])] == ['a gradient', 'of element-wise losses']
 
 
