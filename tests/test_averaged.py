@@ -132,6 +132,18 @@ def test_a_mean_is_rounded_once():
         assert value == np.float32(np.log(2))
 
 
+@pytest.mark.parametrize('scale', [1e25, 1e-25])
+def test_numbers_whose_product_is_out_of_range(scale):
+    """Neither 1e50 nor 1e-50 is a float32: one after the other, as the formula says, they are what weights are divided by."""
+    z, t, w, n, m = T.fmatrix(), T.ivector(), T.fvector(), T.fscalar(), T.fscalar()
+    mean = (objectives.categorical_crossentropy(T.nnet.softmax(z), t) * w).sum() / n / m
+    function = theano.function([z, t, w, n, m], [mean, theano.grad(mean, z)], mode=COMPILED)
+    assert [op.numbers for op in kernels_in(function, averaged.Averaged)] == [2]
+    value, slope = function(np.zeros((3, 2), 'float32'), [0, 1, 0], np.full(3, scale, 'float32'), np.float32(scale), np.float32(scale))
+    np.testing.assert_allclose(value, 3 * np.log(2) / scale, rtol=1e-6)
+    np.testing.assert_allclose(slope, np.array([[-1, 1], [1, -1], [-1, 1]]) / scale / 2, rtol=1e-6)
+
+
 def test_what_networks_have():
     z, t, w, other = T.fmatrix(), T.ivector(), T.fvector(), T.fvector()
     number = T.fscalar()

@@ -11,9 +11,10 @@ static npy_intp lo_count(PyArrayObject *values, int axis)
     return count;
 }
 
-/* weights / number: the derivatives of the mean with respect to the losses. */
+/* weights / number: the derivatives of the mean with respect to the losses.
+ * The number may be a product of some, too large or too small for float32. */
 template <typename real>
-static PyArrayObject *lo_shares(PyArrayObject *weights, real number)
+static PyArrayObject *lo_shares(PyArrayObject *weights, double number)
 {
     PyArrayObject *shares =
         (PyArrayObject *)PyArray_NewCopy(weights, NPY_CORDER);
@@ -22,14 +23,14 @@ static PyArrayObject *lo_shares(PyArrayObject *weights, real number)
     real *share = (real *)PyArray_DATA(shares);
     const npy_intp n = PyArray_SIZE(shares);
     for (npy_intp i = 0; i < n; i++)
-        share[i] /= number;
+        share[i] = (real)(share[i] / number);
     return shares;
 }
 
 /* sum(weights losses) / number. `same` says that all losses have one weight. */
 template <typename real>
 static int lo_mean(PyArrayObject *losses, PyArrayObject *weights, bool same,
-                   real number, PyArrayObject **mean)
+                   double number, PyArrayObject **mean)
 {
     PyArrayObject *in_order = PyArray_GETCONTIGUOUS(weights);
     if (in_order == NULL)

@@ -14,15 +14,16 @@ from lasagne_objectives.kernels.rows import without
 
 _FRAME = """
 {
-    const npy_%(dtype)s number = %(number)s;
-    PyArrayObject *shares = lo_shares(%(weights)s, number);
+    const double number = %(number)s;
+    PyArrayObject *shares = lo_shares<npy_%(dtype)s>(%(weights)s, number);
     bool has_failed = shares == NULL;
     if (!has_failed) {
         %(kernel)s
     }
     if (!has_failed)
         has_failed =
-            lo_mean(%(losses)s, %(weights)s, %(same)s, number, &%(mean)s) != 0;
+            lo_mean<npy_%(dtype)s>(%(losses)s, %(weights)s, %(same)s, number,
+                                   &%(mean)s) != 0;
     Py_XDECREF(shares);
     if (has_failed) { %(fail)s }
 }
@@ -96,7 +97,8 @@ class Averaged(AroundKernel):
         operands, numbers = self._split(inputs)
         operands[self.weights] = 'shares'
         factors = [
-            '*(npy_%s *)PyArray_DATA(%s)' % (dtype, one) for one in numbers
+            '(double)*(npy_%s *)PyArray_DATA(%s)' % (dtype, one)
+            for one in numbers
         ] or ['lo_count(%s, %d)' % (inputs[0], self.kernel.axis)]
         return _FRAME % dict(
             dtype=dtype,
