@@ -83,13 +83,14 @@ def compile_time(report):
     return heading, rows
 
 
-def written(name, heading, rows):
-    """A table in reStructuredText.
+def written(name, report, heading, rows):
+    """A table in reStructuredText, and where and when it was measured.
 
     Parameters
     ----------
     name : str
         Of the report.
+    report : dict
     heading : list of str
     rows : list of list of str
 
@@ -102,6 +103,7 @@ def written(name, heading, rows):
     for row in [heading] + rows:
         for number, cell in enumerate(row):
             lines.append('   %s - %s' % (' ' if number else '*', cell))
+    lines += ['', 'Measured on %(cpu)s, %(date)s.' % report]
     return '\n'.join(lines) + '\n'
 
 
@@ -121,7 +123,7 @@ def main():
             report = json.load(file)
         page = os.path.join(options.pages, name + '_table.rst')
         with open(page, 'w', encoding='utf-8') as file:
-            file.write(written(name, *make(report)))
+            file.write(written(name, report, *make(report)))
         print('written to', page)
 
 
