@@ -244,11 +244,11 @@ class _VectorisedSigmoidCrossentropy(SigmoidCrossentropy):
     code = """
         {
             const %(real)s weight = %(x)s > 0 ? 1 - %(y)s : -%(y)s;
-            const %(real)s product = weight * %(x)s;
-            const %(real)s linear = product != product && weight == weight
-                && %(x)s == %(x)s ? 0 : product;
+            const %(real)s product = weight * %(x)s, sum = weight + %(x)s;
+            const %(real)s linear = (product != product) & (sum == sum)
+                ? 0 : product;
             %(out)s = linear + log1p_of_fraction(
-                exp_of_negative(%(x)s > 0 ? -%(x)s : %(x)s));
+                exp_of_negative(-fabs(%(x)s)));
         }
     """
 
@@ -302,7 +302,7 @@ sigmoid_residual = Elemwise(scalar_sigmoid_residual, name='sigmoid_residual')
 class _VectorisedSigmoidResidual(SigmoidResidual):
     code = """
         {
-            const %(real)s e = exp_of_negative(%(x)s > 0 ? -%(x)s : %(x)s);
+            const %(real)s e = exp_of_negative(-fabs(%(x)s));
             const %(real)s smaller = e * (1 / (1 + e));
             %(out)s = %(x)s > 0 ? (1 - %(y)s) - smaller : smaller - %(y)s;
         }

@@ -19,7 +19,7 @@ struct lo_log_softmax_points : lo_kernel {
             const real *column = z + j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++)
-                sum[i] += exp_of_negative(lo_shift(column[i], m[i]));
+                sum[i] += exp_of_difference(column[i], m[i]);
         }
         for (int i = 0; i < LO_LANES; i++)
             log_sum[i] = log(sum[i]);
@@ -42,7 +42,7 @@ struct lo_log_softmax_points : lo_kernel {
             double part = 0;
             #pragma omp simd reduction(+:part)
             for (npy_intp j = from; j < to; j++)
-                part += exp_of_negative(lo_shift(z[j], m));
+                part += exp_of_difference(z[j], m);
             sum += part;
         }
         const double log_sum = log(sum);

@@ -32,18 +32,22 @@ LO_INLINE void lo_fetch(const void *from, npy_intp size)
 #endif
 }
 
-/* exp(x) for x <= 0, to 1 ulp; 0 where the result would be below the smallest
- * normal number; NaN stays.
+/* Where exp(x) has become 0. Below the smallest normal number the results here
+ * are as good as what is left of them. NaN stays. */
+LO_INLINE float lo_above_least(float x) { return x < -88.f ? -88.f : x; }
+LO_INLINE double lo_above_least(double x) { return x < -709. ? -709. : x; }
+
+/* exp(x) for x <= 0 that is not below that least, to 1 ulp; NaN stays.
  *
  * x = n log 2 + r with |r| <= log(2) / 2; adding a large number and taking it
- * away rounds to an integer, and leaves n in the low bits of the sum. */
-LO_INLINE float exp_of_negative(float x)
+ * away rounds to an integer, and leaves n in the low bits of the sum. The least
+ * x has the n of which the bits of 2^n are those of 0. */
+LO_INLINE float lo_exp_within(float x)
 {
     const float large = 12582912.f;
-    const float y = x < -87.33654f ? -87.33654f : x;
-    const float shifted = y * 1.44269504088896341f + large;
+    const float shifted = x * 1.44269504088896341f + large;
     const float n = shifted - large;
-    const float r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;
     p = p * r + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
@@ -56,16 +60,15 @@ LO_INLINE float exp_of_negative(float x)
     bits = (bits + 127) << 23;  /* 2^n */
     float scale;
     memcpy(&scale, &bits, sizeof scale);
-    return x < -87.33654f ? 0.f : p * scale;
+    return p * scale;
 }
 
-LO_INLINE double exp_of_negative(double x)
+LO_INLINE double lo_exp_within(double x)
 {
     const double large = 6755399441055744.;
-    const double y = x < -708.3964 ? -708.3964 : x;
-    const double shifted = y * 1.4426950408889634074 + large;
+    const double shifted = x * 1.4426950408889634074 + large;
     const double n = shifted - large;
-    const double r = (y - n * 6.93147180369123816490e-01)
+    const double r = (x - n * 6.93147180369123816490e-01)
                      - n * 1.90821492927058770002e-10;
     /* Taylor's polynomial of degree 13: on |r| <= 0.3466 its remainder is
      * below 5e-18. */
@@ -87,7 +90,24 @@ LO_INLINE double exp_of_negative(double x)
     bits = (bits + 1023) << 52;
     double scale;
     memcpy(&scale, &bits, sizeof scale);
-    return x < -708.3964 ? 0. : p * scale;
+    return p * scale;
+}
+
+/* exp(x) for x <= 0. */
+template <typename real>
+LO_INLINE real exp_of_negative(real x)
+{
+    return lo_exp_within(lo_above_least(x));
+}
+
+/* exp(z - m) for z <= m, where equal infinities differ by 0. In this order:
+ * where what is to be done depends on whether they are equal, the compiler has
+ * a constant for that, and chooses four times rather than once. */
+template <typename real>
+LO_INLINE real exp_of_difference(real z, real m)
+{
+    const real y = lo_above_least(z - m);
+    return lo_exp_within(z == m ? 0 : y);
 }
 
 /* log(w) for normal w >= 1, to 1 ulp; NaN stays.
