@@ -96,6 +96,8 @@ struct lo_pool {
     void *work;
     bool busy;
     int wanted, helping;
+    /* Where the thread is that is helped. */
+    int core;
 };
 
 /* Where Python keeps the pool: every compiled module looks there. */
@@ -126,19 +128,54 @@ static void lo_await(const int *number, bool some)
         sched_yield();
 }
 
+/* The core that the calling thread is on; -1 where nobody says. */
+static int lo_core()
+{
+#ifdef __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* Go to another core if this is that of the thread to be helped: where it has
+ * to share, it is not faster. A virtual machine calls cores busy that are not:
+ * its scheduler may leave two threads on one of them for long. */
+static void lo_leave(int core)
+{
+#ifdef __linux__
+    cpu_set_t all, others;
+    if (lo_core() != core || sched_getaffinity(0, sizeof all, &all))
+        return;
+    others = all;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others) > 0 &&
+        sched_setaffinity(0, sizeof others, &others) == 0)
+        sched_setaffinity(0, sizeof all, &all);
+#else
+    (void)core;
+#endif
+}
+
 static void *lo_help(void *argument)
 {
     lo_pool *pool = (lo_pool *)argument;
     for (;;) {
         lo_await(&pool->wanted, true);
         pthread_mutex_lock(&pool->mutex);
-        while (pool->wanted == 0)
+        if (pool->wanted == 0)
             pthread_cond_wait(&pool->begins, &pool->mutex);
-        lo_advance(&pool->wanted, -1);
-        lo_advance(&pool->helping, 1);
+        /* Who comes too late goes to a better core all the same. */
+        const bool helps = pool->wanted > 0;
+        lo_advance(&pool->wanted, helps ? -1 : 0);
+        lo_advance(&pool->helping, helps ? 1 : 0);
         void (*call)(void *) = pool->call;
         void *work = pool->work;
+        const int core = pool->core;
         pthread_mutex_unlock(&pool->mutex);
+        lo_leave(core);
+        if (!helps)
+            continue;
         call(work);
         pthread_mutex_lock(&pool->mutex);
         if (lo_advance(&pool->helping, -1) == 0)
@@ -204,6 +241,7 @@ static void lo_share(worker &work, int threads)
             pool->busy = true;
             pool->call = lo_call<worker>;
             pool->work = &work;
+            pool->core = lo_core();
             lo_advance(&pool->wanted, threads - 1);
         }
         pthread_mutex_unlock(&pool->mutex);
@@ -215,8 +253,12 @@ static void lo_share(worker &work, int threads)
     work();
     if (pool != NULL) {
         pthread_mutex_lock(&pool->mutex);
+        const bool alone = pool->wanted == threads - 1;
         __atomic_store_n(&pool->wanted, 0, __ATOMIC_SEQ_CST);
         pthread_mutex_unlock(&pool->mutex);
+        /* They may have been waiting for this core. */
+        if (alone)
+            sched_yield();
         lo_await(&pool->helping, false);
         pthread_mutex_lock(&pool->mutex);
         while (pool->helping > 0)
