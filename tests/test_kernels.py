@@ -203,6 +203,18 @@ def test_kernels_along_any_axis(shape, layout):
         assert np.compress(np.array(shape) > 1, got[1].strides).tolist() == np.compress(np.array(shape) > 1, z.strides).tolist()
 
 
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_a_small_loss_of_two_classes_is_exact(dtype):
+    """Relative to itself: the logarithm is not of a sum that has been rounded to 1."""
+    apart = np.linspace(0, 80, 333).astype(dtype)
+    z, targets = T.matrix(dtype=dtype), T.lvector()
+    loss = softmax_crossentropy.softmax_crossentropy(z, targets)
+    for right in (0, 1):
+        logits = np.stack([apart, 0 * apart] if right == 0 else [0 * apart, apart], axis=1)
+        got = theano.function([z, targets], loss, mode=COMPILED)(logits, np.full(len(apart), right))
+        np.testing.assert_allclose(got, np.log1p(np.exp(-apart.astype('float64'))), rtol=4 * np.finfo(dtype).eps)
+
+
 def test_an_axis_is_where_its_rows_are():
     """The NumPy forms that C is compared with, beside those of a matrix."""
     rng = np.random.RandomState(4)
@@ -896,6 +908,34 @@ def test_small_inputs_start_no_threads():
             OMP_NUM_THREADS='3',
         )
         == 'True True'
+    )
+
+
+@of_the_cpu
+def test_threads_that_leave_a_core_may_come_back():
+    """One that finds itself on the core of the thread it helps goes to another."""
+    assert (
+        run_script(
+            """
+        def threads():
+            return [int(thread) for thread in os.listdir('/proc/self/task')]
+        def allow(cores):
+            for thread in threads():
+                os.sched_setaffinity(thread, cores)
+        cores = os.sched_getaffinity(0)
+        alone = digest()
+        allow({min(cores)})
+        on_one = digest()
+        for _ in range(20):
+            allow({min(cores)})
+            allow(cores)
+            run()
+        allowed = [os.sched_getaffinity(thread) == cores for thread in threads()]
+        print(len(allowed) > 1, all(allowed), on_one == alone)
+        """,
+            OMP_NUM_THREADS='3',
+        )
+        == 'True True True'
     )
 
 

@@ -10,7 +10,8 @@ struct lo_margin_points : lo_kernel {
               const real *z, const real *) const
     {
         const npy_intp n = points.classes;
-        real best[LO_LANES];
+        real best[LO_LANES], right[LO_LANES], margin[LO_LANES];
+        npy_int64 rival[LO_LANES];
         int target[LO_LANES], which[LO_LANES], nan[LO_LANES] = {0};
         lo_load_points<index>(points, at, INDICES, count, target);
         for (int i = 0; i < LO_LANES; i++) {
@@ -29,13 +30,19 @@ struct lo_margin_points : lo_kernel {
                 nan[i] |= wrong & (column[i] != column[i]);
             }
         }
-        for (int i = 0; i < count; i++)
+        lo_pick_of_tile(n, z, target, right);
+        int any = 0;
+        #pragma omp simd reduction(|:any)
+        for (int i = 0; i < LO_LANES; i++) {
+            margin[i] = best[i] - right[i];
+            rival[i] = which[i];
+            any |= nan[i];
+        }
+        lo_store_points(points, at, MARGIN, count, margin);
+        lo_store_points(points, at, RIVAL, count, rival);
+        for (int i = 0; any && i < count; i++)
             if (nan[i])
                 blame_nan(points, at, z + i, LO_LANES, target[i], i);
-            else
-                write(points, at, i,
-                      best[i] - z[(npy_intp)target[i] * LO_LANES + i],
-                      which[i]);
     }
 
     void row(const lo_points &points, char *const *at, const real *z,

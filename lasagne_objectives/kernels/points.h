@@ -15,6 +15,7 @@ enum { LO_LANES = 32, LO_ARRAYS = 5 };
 /* As many bytes of tiles are loaded before they are worked on: memory is
  * fastest where it is read on and on. */
 enum { LO_STRIP = 16384 };
+enum { LO_LINE = 64 };
 
 /* Where the classes of a data point lie far apart, each on a page of memory of
  * its own, several tiles are loaded all the same, if they fit into the cache:
@@ -22,6 +23,9 @@ enum { LO_STRIP = 16384 };
  * processor has the addresses at hand: on more of them, twice as many tiles are
  * loaded, and to have the next ones fetched takes longer than it helps. */
 enum { LO_ABREAST = 4, LO_PAGES = 80, LO_CACHED = 1 << 19 };
+
+/* Rows of so many bytes are fetched before they are read. */
+enum { LO_FETCHED = 16384 };
 
 /* One axis of the data points: its length, and for each array the bytes from
  * one to the next. */
@@ -283,10 +287,11 @@ template <> struct lo_vector<npy_float64> {
     }
 };
 
-/* Turn a square of numbers over; rows are so many bytes apart. */
+/* Turn as many numbers of as many rows over as a register has; rows are so many
+ * bytes apart. */
 template <typename real>
-LO_INLINE void lo_turn_square(const char *from, npy_intp step_from, char *to,
-                              npy_intp step_to)
+LO_INLINE void lo_turn_registers(const char *from, npy_intp step_from,
+                                 char *to, npy_intp step_to)
 {
     typedef lo_vector<real> vector;
     enum { SIZE = vector::SIZE };
@@ -305,6 +310,22 @@ LO_INLINE void lo_turn_square(const char *from, npy_intp step_from, char *to,
         memcpy(to + i * step_to, &rows[i], sizeof rows[i]);
 }
 
+/* The side of a square, whose place is found once for all of its numbers. */
+enum { LO_SIDE = 4 };
+
+/* Turn a square of numbers over. */
+template <typename real>
+LO_INLINE void lo_turn_square(const char *from, npy_intp step_from, char *to,
+                              npy_intp step_to)
+{
+    enum { SIZE = lo_vector<real>::SIZE, BYTES = sizeof(real) };
+    for (int i = 0; i < LO_SIDE; i += SIZE)
+        for (int j = 0; j < LO_SIDE; j += SIZE)
+            lo_turn_registers<real>(from + i * step_from + j * BYTES,
+                                    step_from, to + j * step_to + i * BYTES,
+                                    step_to);
+}
+
 /* Turn `n` classes of as many data points over as a square has rows: from an
  * array into a tile, or back. Of each is said how many bytes are between
  * classes, and between the rows of a square. The last square may begin before
@@ -314,9 +335,8 @@ LO_INLINE void lo_turn_over(npy_intp n, const char *from, npy_intp class_from,
                             npy_intp step_from, char *to, npy_intp class_to,
                             npy_intp step_to)
 {
-    enum { SIZE = lo_vector<real>::SIZE };
-    for (npy_intp j = 0; j < n; j += SIZE) {
-        const npy_intp first = j + SIZE <= n ? j : n - SIZE;
+    for (npy_intp j = 0; j < n; j += LO_SIDE) {
+        const npy_intp first = j + LO_SIDE <= n ? j : n - LO_SIDE;
         lo_turn_square<real>(from + first * class_from, step_from,
                              to + first * class_to, step_to);
     }
@@ -339,15 +359,15 @@ LO_INLINE void lo_load_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     const npy_intp full = count - count % LO_LANES;
     const char *from = at[which];
-    enum { SIZE = lo_vector<real>::SIZE, STEP = LO_LANES * sizeof(real) };
+    enum { STEP = LO_LANES * sizeof(real) };
     if (along == (npy_intp)sizeof(real)) {
         for (npy_intp j = 0; j < n; j++)
             for (npy_intp lane = 0; lane < full; lane += LO_LANES)
                 memcpy(tiles + lane * n + j * LO_LANES,
                        from + j * across + lane * along,
                        LO_LANES * sizeof(real));
-    } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
-        for (npy_intp lane = 0; lane < full; lane += SIZE)
+    } else if (across == (npy_intp)sizeof(real) && n >= LO_SIDE) {
+        for (npy_intp lane = 0; lane < full; lane += LO_SIDE)
             lo_turn_over<real>(n, from + lane * along, across, along,
                                (char *)lo_lane(tiles, n, lane), STEP, STEP);
     } else
@@ -376,7 +396,7 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
     const npy_intp across = points.across[which];
     npy_intp done = 0;
     char *to = at[which];
-    enum { SIZE = lo_vector<real>::SIZE, STEP = LO_LANES * sizeof(real) };
+    enum { STEP = LO_LANES * sizeof(real) };
     if (along == (npy_intp)sizeof(real)) {
         done = count - count % LO_LANES;
         for (npy_intp j = 0; j < n; j++)
@@ -384,9 +404,9 @@ LO_INLINE void lo_store_tiles(const lo_points &points, char *const *at,
                 memcpy(to + j * across + lane * along,
                        tiles + lane * n + j * LO_LANES,
                        LO_LANES * sizeof(real));
-    } else if (across == (npy_intp)sizeof(real) && n >= SIZE) {
-        done = count - count % SIZE;
-        for (npy_intp lane = 0; lane < done; lane += SIZE)
+    } else if (across == (npy_intp)sizeof(real) && n >= LO_SIDE) {
+        done = count - count % LO_SIDE;
+        for (npy_intp lane = 0; lane < done; lane += LO_SIDE)
             lo_turn_over<real>(n, (const char *)lo_lane(tiles, n, lane), STEP,
                                STEP, to + lane * along, across, along);
     }
@@ -408,6 +428,16 @@ LO_INLINE const real *lo_load_row(const lo_points &points, char *const *at,
     for (npy_intp j = 0; j < points.classes; j++)
         copy[j] = *(const real *)(at[which] + j * across);
     return copy;
+}
+
+/* The row that is read after this one, for it to be fetched in time; NULL for
+ * long rows, of which the processor fetches the most by itself. */
+template <typename real>
+LO_INLINE const real *lo_next_row(const lo_points &points, char *const *at,
+                                  int which)
+{
+    return points.classes * sizeof(real) > LO_FETCHED ? NULL
+        : (const real *)(at[which] + points.along[which]);
 }
 
 /* Whether an array is given whose classes do not lie side by side. */
@@ -563,6 +593,29 @@ LO_INLINE void lo_largest_of_tile(npy_intp n, const real *z, real *m)
     }
 }
 
+/* Of more classes it takes longer to look at all than to read one. */
+enum { LO_LOOKED_AT = 32 };
+
+/* The number of each data point of a tile that a class index names, 0 where it
+ * names none. */
+template <typename real>
+LO_INLINE void lo_pick_of_tile(npy_intp n, const real *z, const int *target,
+                               real *picked)
+{
+    for (int i = 0; i < LO_LANES; i++)
+        picked[i] = n > LO_LOOKED_AT && target[i] >= 0
+            ? z[(npy_intp)target[i] * LO_LANES + i] : 0;
+    for (int j = 0; j < n && n <= LO_LOOKED_AT; j++) {
+        const real *column = z + (npy_intp)j * LO_LANES;
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++) {
+            /* Read in any case: not all processors read under a condition. */
+            const real x = column[i];
+            picked[i] = j == target[i] ? x : picked[i];
+        }
+    }
+}
+
 /* The data points in strips of some width, which threads share. */
 struct lo_strips {
     const lo_points &points;
@@ -625,15 +678,18 @@ struct lo_worker {
     void operator()()
     {
         const lo_points &points = strips.points;
-        real *scratch = (real *)malloc(3 * (points.classes + 1)
-                                       * strips.width * sizeof(real));
-        if (scratch == NULL) {
+        /* At the begin of a cache line, for the tiles to fill whole ones. */
+        void *memory = malloc(3 * (points.classes + 1) * strips.width
+                              * sizeof(real) + LO_LINE);
+        if (memory == NULL) {
             out_of_memory = true;
             return;
         }
+        real *scratch = (real *)((char *)memory + LO_LINE
+                                 - (size_t)memory % LO_LINE);
         const lo_work<kernel> visit = {work, points, by_rows, scratch};
         strips.each(visit);
-        free(scratch);
+        free(memory);
     }
 };
 

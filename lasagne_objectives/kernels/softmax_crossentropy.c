@@ -15,93 +15,120 @@ LO_INLINE real lo_cost(real t, real u)
     return t == 0 ? 0 : t * u;
 }
 
-/* In a tile, classes follow one another in a sum: fewer of them. */
-enum { LO_TILE_BLOCK = 32 };
+/* Sums of several series of numbers, side by side: the last part of each, and
+ * those before it. */
+template <typename real, int series>
+struct lo_sums {
+    real part[series] = {0};
+    double before[series] = {0};
 
-/* Longer rows are fetched in time without being asked for. */
-enum { LO_FETCHED = 16384 };
-
-/* exp(z - m) of some classes, and their sum. */
-template <typename real>
-LO_INLINE real lo_exponentiate(const real *z, npy_intp n, real m,
-                               real *exponentials)
-{
-    real sum = 0;
-    if (exponentials != NULL) {
-        #pragma omp simd reduction(+:sum)
-        for (npy_intp j = 0; j < n; j++) {
-            const real e = exp_of_negative(lo_shift(z[j], m));
-            exponentials[j] = e;
-            sum += e;
+    /* Begin another part. */
+    void part_ends()
+    {
+        #pragma omp simd
+        for (int i = 0; i < series; i++) {
+            before[i] += part[i];
+            part[i] = 0;
         }
-    } else {
-        #pragma omp simd reduction(+:sum)
-        for (npy_intp j = 0; j < n; j++)
-            sum += exp_of_negative(lo_shift(z[j], m));
     }
-    return sum;
+
+    /* All series together. Halves are added first: one after the other, each
+     * sum would wait for the one before it. */
+    double total()
+    {
+        part_ends();
+        for (int i = 0; i < series / 2; i++)
+            before[i] += before[series / 2 + i];
+        for (int i = 0; i < series / 4; i++)
+            before[i] += before[series / 4 + i];
+        double sum = 0;
+        for (int i = 0; i < series / 4; i++)
+            sum += before[i];
+        return sum;
+    }
+};
+
+/* exp(z - m) of some classes, added to their sums; multiples of LO_LAST. */
+template <typename real>
+LO_INLINE void lo_exponentiate(const real *z, npy_intp n, real m,
+                               real *exponentials,
+                               lo_sums<real, LO_LAST> *sums)
+{
+    for (npy_intp j = 0; j < n; j += LO_LAST)
+        if (exponentials != NULL) {
+            #pragma omp simd
+            for (int i = 0; i < LO_LAST; i++) {
+                const real e = exp_of_difference(z[j + i], m);
+                exponentials[j + i] = e;
+                sums->part[i] += e;
+            }
+        } else {
+            #pragma omp simd
+            for (int i = 0; i < LO_LAST; i++)
+                sums->part[i] += exp_of_difference(z[j + i], m);
+        }
+    sums->part_ends();
 }
 
 /* The mass of dense targets of some classes, and sum_j t_j u_j. */
 template <typename real>
 LO_INLINE void lo_weigh(const real *z, const real *dense, npy_intp n, real m,
-                        double *mass, double *dot)
+                        lo_sums<real, LO_LAST> *mass,
+                        lo_sums<real, LO_LAST> *dot)
 {
-    real part_of_mass = 0, part_of_dot = 0;
-    #pragma omp simd reduction(+:part_of_mass,part_of_dot)
-    for (npy_intp j = 0; j < n; j++) {
-        part_of_mass += dense[j];
-        part_of_dot += lo_cost(dense[j], lo_shift(z[j], m));
+    for (npy_intp j = 0; j < n; j += LO_LAST) {
+        #pragma omp simd
+        for (int i = 0; i < LO_LAST; i++) {
+            mass->part[i] += dense[j + i];
+            dot->part[i] += lo_cost(dense[j + i], lo_shift(z[j + i], m));
+        }
     }
-    *mass += part_of_mass;
-    *dot += part_of_dot;
+    mass->part_ends();
+    dot->part_ends();
 }
 
 /* One row of many classes. `target` is that of class indices, `dense` else;
  * `gradient` and `loss` are NULL where not wanted. `next` and `next_dense` are
- * what is read after it, of as many classes. */
+ * what is read after it, of as many classes, or NULL. */
 template <bool is_dense, typename real>
 LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
                          npy_int64 target, real g, real *loss,
                          real *gradient, const real *next,
                          const real *next_dense)
 {
-    const bool fetch = n * sizeof(real) <= LO_FETCHED;
     const real m = lo_largest_of_row(z, n);
-    double sum = 0, mass = 0, dot = 0;
-    if (!is_dense) {
-        mass = 1;
-        dot = lo_shift(z[target], m);
-    }
+    double mass = 1, dot = is_dense ? 0 : lo_shift(z[target], m);
+    lo_sums<real, LO_LAST> sums, masses, dots;
     /* Kept, because the gradient may take the place of the logits. */
     real last[LO_LAST], of_last[LO_LAST];
     memcpy(last, z + n - LO_LAST, sizeof last);
     const npy_intp whole = n - n % LO_LAST;
     for (npy_intp from = 0; from < whole; from += LO_BLOCK) {
         const npy_intp count = lo_block_end(from, whole) - from;
-        if (fetch)
+        if (next != NULL)
             lo_fetch(next + from, count * sizeof(real));
         if (is_dense) {
-            if (fetch)
+            if (next_dense != NULL)
                 lo_fetch(next_dense + from, count * sizeof(real));
-            lo_weigh(z + from, dense + from, count, m, &mass, &dot);
+            lo_weigh(z + from, dense + from, count, m, &masses, &dots);
         }
-        sum += lo_exponentiate(z + from, count, m,
-                               gradient == NULL ? NULL : gradient + from);
+        lo_exponentiate(z + from, count, m,
+                        gradient == NULL ? NULL : gradient + from, &sums);
     }
     if (is_dense) {
         #pragma omp simd
         for (int i = 0; i < LO_LAST; i++)
             of_last[i] = lo_is_new(n, i) ? dense[n - LO_LAST + i] : 0;
-        lo_weigh(last, of_last, LO_LAST, m, &mass, &dot);
+        lo_weigh(last, of_last, LO_LAST, m, &masses, &dots);
+        mass = masses.total();
+        dot = dots.total();
     }
-    real part = 0;
-    #pragma omp simd reduction(+:part)
+    #pragma omp simd
     for (int i = 0; i < LO_LAST; i++) {
-        last[i] = exp_of_negative(lo_shift(last[i], m));
-        part += lo_is_new(n, i) ? last[i] : 0;
+        last[i] = exp_of_difference(last[i], m);
+        sums.part[i] += lo_is_new(n, i) ? last[i] : 0;
     }
-    sum += part;
+    const double sum = sums.total();
     if (loss != NULL)
         *loss = (real)(mass * log(sum) - dot);
     if (gradient == NULL)
@@ -126,22 +153,17 @@ LO_WIDE void lo_wide_row(const real *z, npy_intp n, const real *dense,
     }
 }
 
-/* Sums over the classes of a tile: the last part, and those before it. */
-template <typename real>
-struct lo_sums_of_tile {
-    real part[LO_LANES] = {0};
-    double before[LO_LANES] = {0};
+/* In a tile, classes follow one another in a sum: fewer of them are a part. */
+enum { LO_TILE_BLOCK = 32 };
 
+/* Sums over the classes of each data point of a tile. */
+template <typename real>
+struct lo_sums_of_tile : lo_sums<real, LO_LANES> {
     /* Class j has been added: begin another part where one is full. */
     void after(npy_intp j)
     {
-        if (j % LO_TILE_BLOCK != LO_TILE_BLOCK - 1)
-            return;
-        #pragma omp simd
-        for (int i = 0; i < LO_LANES; i++) {
-            before[i] += part[i];
-            part[i] = 0;
-        }
+        if (j % LO_TILE_BLOCK == LO_TILE_BLOCK - 1)
+            this->part_ends();
     }
 
     /* Of few classes the part is all. */
@@ -149,8 +171,8 @@ struct lo_sums_of_tile {
     {
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
-            sum[i] = n < LO_TILE_BLOCK ? part[i]
-                                       : (real)(before[i] + part[i]);
+            sum[i] = n < LO_TILE_BLOCK
+                ? this->part[i] : (real)(this->before[i] + this->part[i]);
     }
 };
 
@@ -173,8 +195,8 @@ struct lo_softmax_points : lo_kernel {
             dense ? 0 : (npy_int64)*(const index *)at[TARGETS],
             at[UPSTREAM] == NULL ? 0 : *(const real *)at[UPSTREAM],
             (real *)at[LOSS], gradient,
-            (const real *)(at[LOGITS] + points.along[LOGITS]),
-            (const real *)(at[TARGETS] + points.along[TARGETS]));
+            lo_next_row<real>(points, at, LOGITS),
+            lo_next_row<real>(points, at, TARGETS));
     }
 
     void tile(const lo_points &points, char *const *at, int count,
@@ -182,7 +204,8 @@ struct lo_softmax_points : lo_kernel {
     {
         const npy_intp n = points.classes;
         int target[LO_LANES];
-        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
+        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES];
+        real sum[LO_LANES], log_sum[LO_LANES];
         lo_largest_of_tile(n, logits, m);
         if (dense)
             weigh(n, logits, m, targets, mass, dot);
@@ -191,14 +214,14 @@ struct lo_softmax_points : lo_kernel {
             pick(n, logits, m, target, mass, dot);
         }
         if (n == 2)
-            exponentiate_two(logits, m, sum);
+            exponentiate_two(logits, sum, log_sum);
         else
-            exponentiate(n, logits, m, sum);
+            exponentiate(n, logits, m, sum, log_sum);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++)
-                loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
+                loss[i] = mass[i] * log_sum[i] - dot[i];
             lo_store_points(points, at, LOSS, count, loss);
         }
         if (at[GRADIENT] == NULL)
@@ -208,20 +231,15 @@ struct lo_softmax_points : lo_kernel {
         slope(n, logits, targets, target, mass, sum, g);
     }
 
-    /* Of class indices, what weigh() says of dense ones. All classes are looked
-     * at, as reading a number here and there takes longer. */
+    /* Of class indices, what weigh() says of dense ones. */
     static void pick(npy_intp n, const real *logits, const real *m,
                      const int *target, real *mass, real *dot)
     {
+        lo_pick_of_tile(n, logits, target, dot);
+        #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
             mass[i] = 1;
-            dot[i] = 0;
-        }
-        for (int j = 0; j < n; j++) {
-            const real *column = logits + (npy_intp)j * LO_LANES;
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                dot[i] = j == target[i] ? lo_shift(column[i], m[i]) : dot[i];
+            dot[i] = lo_shift(dot[i], m[i]);
         }
     }
 
@@ -245,35 +263,46 @@ struct lo_softmax_points : lo_kernel {
         dots.total(n, dot);
     }
 
-    /* exp(u) in the place of the logits, and its sum. */
+    /* exp(u) in the place of the logits, its sum, and the log of that. */
     static void exponentiate(npy_intp n, real *logits, const real *m,
-                             real *sum)
+                             real *sum, real *log_sum)
     {
         lo_sums_of_tile<real> sums;
         for (npy_intp j = 0; j < n; j++) {
             real *column = logits + j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {
-                column[i] = exp_of_negative(lo_shift(column[i], m[i]));
+                column[i] = exp_of_difference(column[i], m[i]);
                 sums.part[i] += column[i];
             }
             sums.after(j);
         }
         sums.total(n, sum);
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            log_sum[i] = log_of_large(sum[i]);
     }
 
-    /* The same of two classes, of which one has u = 0: one exponential. */
-    static void exponentiate_two(real *logits, const real *m, real *sum)
+    /* The same of two classes, of which one has u = 0: one exponential, and a
+     * simpler logarithm. In two loops: in one, the compiler computes both for
+     * each of the classes that may be the larger. */
+    static void exponentiate_two(real *logits, real *sum, real *log_sum)
     {
         real *other = logits + LO_LANES;
+        real u[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
-            const real u = lo_shift(logits[i], m[i]);
-            const real v = lo_shift(other[i], m[i]);
-            const real e = exp_of_negative(u + v);
-            logits[i] = u == 0 ? 1 : e;
-            other[i] = v == 0 ? 1 : e;
-            sum[i] = logits[i] + other[i];
+            const real apart = -fabs(logits[i] - other[i]);
+            u[i] = logits[i] == other[i] ? 0 : apart;
+        }
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++) {
+            const real e = exp_of_negative(u[i]);
+            const bool less = logits[i] < other[i];
+            logits[i] = less ? e : 1;
+            other[i] = less ? 1 : e;
+            sum[i] = 1 + e;
+            log_sum[i] = log1p_of_fraction(e);
         }
     }
 

@@ -9,38 +9,35 @@ template <> struct lo_count<npy_float32> { typedef npy_int32 type; };
 template <> struct lo_count<npy_float64> { typedef npy_int64 type; };
 
 /* How many classes of a row exceed a score, and how many are not below it: the
- * latter counts equal ones, and NaN, as well. */
+ * latter counts equal ones, and NaN, as well. `next` is read after it, if there
+ * is one. */
 template <typename real>
 LO_WIDE void lo_compare(const real *z, npy_intp n, real score,
-                        npy_int64 *above, npy_int64 *not_below)
+                        const real *next, npy_int64 *above,
+                        npy_int64 *not_below)
 {
     typedef typename lo_count<real>::type count;
-    const npy_intp whole = n - n % LO_LAST;
-    *above = *not_below = 0;
-    /* Blocks that 32 bits can count. */
-    for (npy_intp from = 0; from < whole; from += 1 << 20) {
-        const npy_intp to = from + (1 << 20) < whole ? from + (1 << 20)
-                                                     : whole;
-        count more = 0, rest = 0;
-        #pragma omp simd reduction(+:more,rest)
-        for (npy_intp j = from; j < to; j++) {
+    count more[LO_LAST] = {0}, rest[LO_LAST] = {0};
+    for (npy_intp j = 0; j < n - n % LO_LAST; j += LO_LAST) {
+        if (next != NULL)
+            lo_fetch(next + j, LO_LAST * sizeof(real));
+        #pragma omp simd
+        for (int i = 0; i < LO_LAST; i++) {
             /* Choices rather than sums of bools: one masked addition each. */
-            more = z[j] > score ? more + 1 : more;
-            rest = z[j] < score ? rest : rest + 1;
+            more[i] = z[j + i] > score ? more[i] + 1 : more[i];
+            rest[i] = z[j + i] < score ? rest[i] : rest[i] + 1;
         }
-        *above += more;
-        *not_below += rest;
     }
     const real *last = z + n - LO_LAST;
-    count more = 0, rest = 0;
-    #pragma omp simd reduction(+:more,rest)
+    count all_more = 0, all_rest = 0;
+    #pragma omp simd reduction(+:all_more,all_rest)
     for (int i = 0; i < LO_LAST; i++) {
         const bool is_new = lo_is_new(n, i);
-        more = is_new & (last[i] > score) ? more + 1 : more;
-        rest = is_new & !(last[i] < score) ? rest + 1 : rest;
+        all_more += is_new & (last[i] > score) ? more[i] + 1 : more[i];
+        all_rest += is_new & !(last[i] < score) ? rest[i] + 1 : rest[i];
     }
-    *above += more;
-    *not_below += rest;
+    *above = all_more;
+    *not_below = all_rest;
 }
 
 template <typename element, typename index>
@@ -53,14 +50,15 @@ struct lo_rank_points : lo_kernel {
               const real *z, const real *) const
     {
         const npy_intp n = points.classes;
-        real score[LO_LANES] = {0};
-        integer target[LO_LANES] = {0}, above[LO_LANES] = {0},
-                not_below[LO_LANES] = {0};
-        for (int i = 0; i < count; i++) {
-            target[i] = (integer)target_of(points, at, i);
-            if (target[i] >= 0)
-                score[i] = z[target[i] * LO_LANES + i];
-        }
+        npy_int64 named[LO_LANES], ranks[LO_LANES];
+        real score[LO_LANES];
+        int target[LO_LANES];
+        integer above[LO_LANES] = {0}, not_below[LO_LANES] = {0};
+        lo_load_points<index>(points, at, INDICES, count, named);
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            target[i] = (named[i] >= 0) & (named[i] < n) ? (int)named[i] : -1;
+        lo_pick_of_tile(n, z, target, score);
         for (npy_intp j = 0; j < n; j++) {
             const real *column = z + j * LO_LANES;
             #pragma omp simd
@@ -70,24 +68,25 @@ struct lo_rank_points : lo_kernel {
                                                     : not_below[i] + 1;
             }
         }
-        bool alone = true;
-        for (int i = 0; i < count; i++) {
+        int equals = 0;
+        #pragma omp simd reduction(|:equals)
+        for (int i = 0; i < LO_LANES; i++) {
             const bool names = target[i] >= 0;
-            alone &= !names | (not_below[i] == above[i] + 1);
-            lo_point<npy_int64>(points, at, RANK, i) = names ? above[i]
-                                                             : LO_NEVER;
+            equals |= names & (not_below[i] != above[i] + 1);
+            ranks[i] = names ? (npy_int64)above[i] : LO_NEVER;
         }
-        if (!alone)
+        lo_store_points(points, at, RANK, count, ranks);
+        if (equals)
             tile_among_equals(points, at, count, z, score, target);
     }
 
     /* Where other classes are as large as a target, or NaN. */
     static void tile_among_equals(const lo_points &points, char *const *at,
                                   int count, const real *z, const real *score,
-                                  const integer *target)
+                                  const int *target)
     {
         integer before[LO_LANES] = {0}, nan[LO_LANES] = {0};
-        for (integer j = 0; j < points.classes; j++) {
+        for (int j = 0; j < points.classes; j++) {
             const real *column = z + (npy_intp)j * LO_LANES;
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {
@@ -105,13 +104,14 @@ struct lo_rank_points : lo_kernel {
              const real *, real *) const
     {
         const npy_intp classes = points.classes;
-        const npy_int64 target = target_of(points, at, 0);
+        const npy_int64 target = (npy_int64)*(const index *)at[INDICES];
         npy_int64 *rank = (npy_int64 *)at[RANK];
         *rank = LO_NEVER;
-        if (target < 0)
+        if (target < 0 || target >= classes)
             return;
         npy_int64 above, not_below;
-        lo_compare(z, classes, z[target], &above, &not_below);
+        lo_compare(z, classes, z[target],
+                   lo_next_row<real>(points, at, VALUES), &above, &not_below);
         if (not_below == above + 1)
             *rank = above;  /* Only the target itself is as large. */
         else
@@ -131,15 +131,6 @@ struct lo_rank_points : lo_kernel {
             nan |= z[j] != z[j];
         }
         return nan ? LO_NEVER : before;
-    }
-
-    /* The index of a data point's class, -1 if it names none. */
-    static npy_int64 target_of(const lo_points &points, char *const *at,
-                               int i)
-    {
-        const npy_int64 j = (npy_int64)lo_point<index>(points, at, INDICES,
-                                                       i);
-        return j >= 0 && j < points.classes ? j : -1;
     }
 };
 

@@ -23,9 +23,11 @@ struct lo_top_points : lo_kernel {
                 nan[i] |= column[i] != column[i];
             }
         }
-        for (int i = 0; i < count; i++)
-            lo_point<npy_int64>(points, at, TOP, i) =
-                nan[i] || n == 0 ? -1 : which[i];
+        npy_int64 tops[LO_LANES];
+        #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            tops[i] = nan[i] | (n == 0) ? -1 : which[i];
+        lo_store_points(points, at, TOP, count, tops);
     }
 
     void row(const lo_points &points, char *const *at, const real *z,
