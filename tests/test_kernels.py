@@ -204,6 +204,15 @@ def test_kernels_along_any_axis(shape, layout):
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
+@pytest.mark.parametrize('classes', [1, 2, 50])
+def test_no_class_ranks_where_there_is_nan(classes, dtype):
+    z = np.arange(3 * classes, dtype=dtype).reshape(3, classes)
+    z[1, 0] = np.nan
+    ranks = row_function(dtype, COMPILED)(z, np.zeros(3, 'int64'), z, np.ones(3, dtype))[6]
+    assert ranks.tolist() == [classes - 1, np.iinfo('int64').max, classes - 1]
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_a_small_loss_of_two_classes_is_exact(dtype):
     """Relative to itself: the logarithm is not of a sum that has been rounded to 1."""
     apart = np.linspace(0, 80, 333).astype(dtype)

@@ -247,8 +247,8 @@ class _VectorisedSigmoidCrossentropy(SigmoidCrossentropy):
             const %(real)s product = weight * %(x)s, sum = weight + %(x)s;
             const %(real)s linear = (product != product) & (sum == sum)
                 ? 0 : product;
-            %(out)s = linear + log1p_of_fraction(
-                exp_of_negative(-fabs(%(x)s)));
+            const %(real)s below = -fabs(%(x)s);
+            %(out)s = linear + log1p_of_fraction(exp_of_negative(below));
         }
     """
 
@@ -302,7 +302,8 @@ sigmoid_residual = Elemwise(scalar_sigmoid_residual, name='sigmoid_residual')
 class _VectorisedSigmoidResidual(SigmoidResidual):
     code = """
         {
-            const %(real)s e = exp_of_negative(-fabs(%(x)s));
+            const %(real)s below = -fabs(%(x)s);
+            const %(real)s e = exp_of_negative(below);
             const %(real)s smaller = e * (1 / (1 + e));
             %(out)s = %(x)s > 0 ? (1 - %(y)s) - smaller : smaller - %(y)s;
         }

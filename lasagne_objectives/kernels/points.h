@@ -678,7 +678,7 @@ struct lo_worker {
     void operator()()
     {
         const lo_points &points = strips.points;
-        /* At the begin of a cache line, for the tiles to fill whole ones. */
+        /* From the beginning of a cache line, for tiles to fill whole ones. */
         void *memory = malloc(3 * (points.classes + 1) * strips.width
                               * sizeof(real) + LO_LINE);
         if (memory == NULL) {

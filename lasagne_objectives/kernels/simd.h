@@ -32,16 +32,16 @@ LO_INLINE void lo_fetch(const void *from, npy_intp size)
 #endif
 }
 
-/* Where exp(x) has become 0. Below the smallest normal number the results here
- * are as good as what is left of them. NaN stays. */
+/* Not less than what lo_exp_within() is 0 of. NaN stays. */
 LO_INLINE float lo_above_least(float x) { return x < -88.f ? -88.f : x; }
 LO_INLINE double lo_above_least(double x) { return x < -709. ? -709. : x; }
 
 /* exp(x) for x <= 0 that is not below that least, to 1 ulp; NaN stays.
  *
  * x = n log 2 + r with |r| <= log(2) / 2; adding a large number and taking it
- * away rounds to an integer, and leaves n in the low bits of the sum. The least
- * x has the n of which the bits of 2^n are those of 0. */
+ * away rounds to an integer, and leaves n in the low bits of the sum. Where 2^n
+ * is no normal number its bits come out as those of 0; just above that, results
+ * are denormal. */
 LO_INLINE float lo_exp_within(float x)
 {
     const float large = 12582912.f;
@@ -55,7 +55,7 @@ LO_INLINE float lo_exp_within(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = (p * r) * r + r + 1.f;
-    int bits;
+    unsigned bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 127) << 23;  /* 2^n */
     float scale;
@@ -85,7 +85,7 @@ LO_INLINE double lo_exp_within(double x)
     p = p * r + 1. / 6.;
     p = p * r + 0.5;
     p = (p * r) * r + r + 1.;
-    long long bits;
+    unsigned long long bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits + 1023) << 52;
     double scale;
@@ -196,9 +196,9 @@ LO_INLINE npy_intp lo_block_end(npy_intp from, npy_intp to)
 }
 
 /* The last numbers of a row rarely fill a register, and GCC has those that do
- * not computed one by one. So loops over rows (of that many classes at least) go
- * over multiples of LO_LAST, and the end is read as LO_LAST numbers once more:
- * some of them have been seen, the last `n % LO_LAST` have not. */
+ * not computed one by one. So loops over rows (of that many classes at least)
+ * go over multiples of LO_LAST, and the end is read as LO_LAST numbers once
+ * more: some of them have been seen, the last `n % LO_LAST` have not. */
 enum { LO_LAST = 16 };
 
 LO_INLINE bool lo_is_new(npy_intp n, int i)

@@ -29,12 +29,12 @@ LO_WIDE void lo_compare(const real *z, npy_intp n, real score,
         }
     }
     const real *last = z + n - LO_LAST;
-    count all_more = 0, all_rest = 0;
+    npy_int64 all_more = 0, all_rest = 0;
     #pragma omp simd reduction(+:all_more,all_rest)
     for (int i = 0; i < LO_LAST; i++) {
         const bool is_new = lo_is_new(n, i);
-        all_more += is_new & (last[i] > score) ? more[i] + 1 : more[i];
-        all_rest += is_new & !(last[i] < score) ? rest[i] + 1 : rest[i];
+        all_more += (is_new & (last[i] > score)) ? more[i] + 1 : more[i];
+        all_rest += (is_new & !(last[i] < score)) ? rest[i] + 1 : rest[i];
     }
     *above = all_more;
     *not_below = all_rest;
@@ -57,7 +57,8 @@ struct lo_rank_points : lo_kernel {
         lo_load_points<index>(points, at, INDICES, count, named);
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
-            target[i] = (named[i] >= 0) & (named[i] < n) ? (int)named[i] : -1;
+            target[i] = ((named[i] >= 0) & (named[i] < n)) ? (int)named[i]
+                                                           : -1;
         lo_pick_of_tile(n, z, target, score);
         for (npy_intp j = 0; j < n; j++) {
             const real *column = z + j * LO_LANES;
@@ -72,7 +73,9 @@ struct lo_rank_points : lo_kernel {
         #pragma omp simd reduction(|:equals)
         for (int i = 0; i < LO_LANES; i++) {
             const bool names = target[i] >= 0;
-            equals |= names & (not_below[i] != above[i] + 1);
+            /* Of one class, NaN is as large as itself only. */
+            equals |= names & ((not_below[i] != above[i] + 1) |
+                               (score[i] != score[i]));
             ranks[i] = names ? (npy_int64)above[i] : LO_NEVER;
         }
         lo_store_points(points, at, RANK, count, ranks);

@@ -96,8 +96,8 @@ struct lo_pool {
     void *work;
     bool busy;
     int wanted, helping;
-    /* Where the thread is that is helped. */
-    int core;
+    /* Where the thread is that is to be helped, and by how many. */
+    int core, helpers;
 };
 
 /* Where Python keeps the pool: every compiled module looks there. */
@@ -138,10 +138,11 @@ static int lo_core()
 #endif
 }
 
-/* Go to another core if this is that of the thread to be helped: where it has
- * to share, it is not faster. A virtual machine calls cores busy that are not:
- * its scheduler may leave two threads on one of them for long. */
-static void lo_leave(int core)
+/* Go to another core if this is that of the thread to be helped, and there is
+ * one for each that helps: two on one core are no faster than one. A virtual
+ * machine calls cores busy that sleep: its scheduler may leave both on one for
+ * long. */
+static void lo_leave(int core, int helpers)
 {
 #ifdef __linux__
     cpu_set_t all, others;
@@ -149,11 +150,11 @@ static void lo_leave(int core)
         return;
     others = all;
     CPU_CLR(core, &others);
-    if (CPU_COUNT(&others) > 0 &&
+    if (CPU_COUNT(&others) >= helpers &&
         sched_setaffinity(0, sizeof others, &others) == 0)
         sched_setaffinity(0, sizeof all, &all);
 #else
-    (void)core;
+    (void)core, (void)helpers;
 #endif
 }
 
@@ -165,15 +166,17 @@ static void *lo_help(void *argument)
         pthread_mutex_lock(&pool->mutex);
         if (pool->wanted == 0)
             pthread_cond_wait(&pool->begins, &pool->mutex);
-        /* Who comes too late goes to a better core all the same. */
+        const int core = pool->core, helpers = pool->helpers;
+        pthread_mutex_unlock(&pool->mutex);
+        /* Before anybody waits for this thread, and also if it is late. */
+        lo_leave(core, helpers);
+        pthread_mutex_lock(&pool->mutex);
         const bool helps = pool->wanted > 0;
         lo_advance(&pool->wanted, helps ? -1 : 0);
         lo_advance(&pool->helping, helps ? 1 : 0);
         void (*call)(void *) = pool->call;
         void *work = pool->work;
-        const int core = pool->core;
         pthread_mutex_unlock(&pool->mutex);
-        lo_leave(core);
         if (!helps)
             continue;
         call(work);
@@ -242,6 +245,7 @@ static void lo_share(worker &work, int threads)
             pool->call = lo_call<worker>;
             pool->work = &work;
             pool->core = lo_core();
+            pool->helpers = threads - 1;
             lo_advance(&pool->wanted, threads - 1);
         }
         pthread_mutex_unlock(&pool->mutex);

@@ -26,7 +26,7 @@ struct lo_top_points : lo_kernel {
         npy_int64 tops[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
-            tops[i] = nan[i] | (n == 0) ? -1 : which[i];
+            tops[i] = (nan[i] | (n == 0)) ? -1 : which[i];
         lo_store_points(points, at, TOP, count, tops);
     }
 
