@@ -212,6 +212,7 @@ def test_no_class_ranks_where_there_is_nan(classes, dtype):
     assert ranks.tolist() == [classes - 1, np.iinfo('int64').max, classes - 1]
 
 
+@of_the_cpu
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_a_small_loss_of_two_classes_is_exact(dtype):
     """Relative to itself: the logarithm is not of a sum that has been rounded to 1."""
