@@ -9,18 +9,15 @@ template <> struct lo_count<npy_float32> { typedef npy_int32 type; };
 template <> struct lo_count<npy_float64> { typedef npy_int64 type; };
 
 /* How many classes of a row exceed a score, and how many are not below it: the
- * latter counts equal ones, and NaN, as well. `next` is read after it, if there
- * is one. */
+ * latter counts equal ones, and NaN, as well. */
 template <typename real>
 LO_WIDE void lo_compare(const real *z, npy_intp n, real score,
-                        const real *next, npy_int64 *above,
-                        npy_int64 *not_below)
+                        npy_int64 *above, npy_int64 *not_below)
 {
     typedef typename lo_count<real>::type count;
     count more[LO_LAST] = {0}, rest[LO_LAST] = {0};
     for (npy_intp j = 0; j < n - n % LO_LAST; j += LO_LAST) {
-        if (next != NULL)
-            lo_fetch(next + j, LO_LAST * sizeof(real));
+        lo_fetch_ahead(z + j, LO_LAST * sizeof(real));
         #pragma omp simd
         for (int i = 0; i < LO_LAST; i++) {
             /* Choices rather than sums of bools: one masked addition each. */
@@ -113,8 +110,7 @@ struct lo_rank_points : lo_kernel {
         if (target < 0 || target >= classes)
             return;
         npy_int64 above, not_below;
-        lo_compare(z, classes, z[target],
-                   lo_next_row<real>(points, at, VALUES), &above, &not_below);
+        lo_compare(z, classes, z[target], &above, &not_below);
         if (not_below == above + 1)
             *rank = above;  /* Only the target itself is as large. */
         else
