@@ -15,6 +15,8 @@ enum { LO_LANES = 32, LO_ARRAYS = 5 };
 /* As many bytes of tiles are loaded before they are worked on: memory is
  * fastest where it is read on and on. */
 enum { LO_STRIP = 16384 };
+
+/* The bytes of a cache line, where tiles begin. */
 enum { LO_LINE = 64 };
 
 /* Where the classes of a data point lie far apart, each on a page of memory of
@@ -23,9 +25,6 @@ enum { LO_LINE = 64 };
  * processor has the addresses at hand: on more of them, twice as many tiles are
  * loaded, and to have the next ones fetched takes longer than it helps. */
 enum { LO_ABREAST = 4, LO_PAGES = 80, LO_CACHED = 1 << 19 };
-
-/* Rows of so many bytes are fetched before they are read. */
-enum { LO_FETCHED = 16384 };
 
 /* One axis of the data points: its length, and for each array the bytes from
  * one to the next. */
@@ -430,16 +429,6 @@ LO_INLINE const real *lo_load_row(const lo_points &points, char *const *at,
     return copy;
 }
 
-/* The row that is read after this one, for it to be fetched in time; NULL for
- * long rows, of which the processor fetches the most by itself. */
-template <typename real>
-LO_INLINE const real *lo_next_row(const lo_points &points, char *const *at,
-                                  int which)
-{
-    return points.classes * sizeof(real) > LO_FETCHED ? NULL
-        : (const real *)(at[which] + points.along[which]);
-}
-
 /* Whether an array is given whose classes do not lie side by side. */
 LO_INLINE bool lo_is_apart(const lo_points &points, char *const *at,
                            int which, size_t size)
@@ -602,10 +591,15 @@ template <typename real>
 LO_INLINE void lo_pick_of_tile(npy_intp n, const real *z, const int *target,
                                real *picked)
 {
+    if (n > LO_LOOKED_AT) {
+        for (int i = 0; i < LO_LANES; i++)
+            picked[i] = target[i] < 0 ? 0
+                : z[(npy_intp)target[i] * LO_LANES + i];
+        return;
+    }
     for (int i = 0; i < LO_LANES; i++)
-        picked[i] = n > LO_LOOKED_AT && target[i] >= 0
-            ? z[(npy_intp)target[i] * LO_LANES + i] : 0;
-    for (int j = 0; j < n && n <= LO_LOOKED_AT; j++) {
+        picked[i] = 0;
+    for (int j = 0; j < n; j++) {
         const real *column = z + (npy_intp)j * LO_LANES;
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {

@@ -15,6 +15,9 @@ LO_INLINE real lo_cost(real t, real u)
     return t == 0 ? 0 : t * u;
 }
 
+/* Rows of so many bytes are fetched before they are read. */
+enum { LO_FETCHED = 16384 };
+
 /* Sums of several series of numbers, side by side: the last part of each, and
  * those before it. */
 template <typename real, int series>
@@ -176,6 +179,16 @@ struct lo_sums_of_tile : lo_sums<real, LO_LANES> {
     }
 };
 
+/* The row that is read after this one, for it to be fetched in time; NULL for
+ * long rows, of which the processor fetches the most by itself. */
+template <typename real>
+LO_INLINE const real *lo_next_row(const lo_points &points, char *const *at,
+                                  int which)
+{
+    return points.classes * sizeof(real) > LO_FETCHED ? NULL
+        : (const real *)(at[which] + points.along[which]);
+}
+
 /* For lo_sweep_points: what is NULL is not given, or not wanted. The compiler
  * knows whether targets are dense: it has half as much to do. */
 template <typename element, typename index, bool dense>
@@ -204,8 +217,7 @@ struct lo_softmax_points : lo_kernel {
     {
         const npy_intp n = points.classes;
         int target[LO_LANES];
-        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES];
-        real sum[LO_LANES], log_sum[LO_LANES];
+        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
         lo_largest_of_tile(n, logits, m);
         if (dense)
             weigh(n, logits, m, targets, mass, dot);
@@ -214,11 +226,12 @@ struct lo_softmax_points : lo_kernel {
             pick(n, logits, m, target, mass, dot);
         }
         if (n == 2)
-            exponentiate_two(logits, sum, log_sum);
+            exponentiate_two(logits, sum);
         else
-            exponentiate(n, logits, m, sum, log_sum);
+            exponentiate(n, logits, m, sum);
         if (at[LOSS] != NULL) {
-            real loss[LO_LANES];
+            real loss[LO_LANES], log_sum[LO_LANES];
+            log_of_sum(n, logits, sum, log_sum);
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++)
                 loss[i] = mass[i] * log_sum[i] - dot[i];
@@ -263,9 +276,9 @@ struct lo_softmax_points : lo_kernel {
         dots.total(n, dot);
     }
 
-    /* exp(u) in the place of the logits, its sum, and the log of that. */
+    /* exp(u) in the place of the logits, and its sum. */
     static void exponentiate(npy_intp n, real *logits, const real *m,
-                             real *sum, real *log_sum)
+                             real *sum)
     {
         lo_sums_of_tile<real> sums;
         for (npy_intp j = 0; j < n; j++) {
@@ -278,15 +291,12 @@ struct lo_softmax_points : lo_kernel {
             sums.after(j);
         }
         sums.total(n, sum);
-        #pragma omp simd
-        for (int i = 0; i < LO_LANES; i++)
-            log_sum[i] = log_of_large(sum[i]);
     }
 
-    /* The same of two classes, of which one has u = 0: one exponential, and a
-     * simpler logarithm. In two loops: in one, the compiler computes both for
-     * each of the classes that may be the larger. */
-    static void exponentiate_two(real *logits, real *sum, real *log_sum)
+    /* The same of two classes, of which one has u = 0: one exponential. In two
+     * loops: in one, the compiler computes one for each of the classes that may
+     * be the larger. */
+    static void exponentiate_two(real *logits, real *sum)
     {
         real *other = logits + LO_LANES;
         real u[LO_LANES];
@@ -302,7 +312,23 @@ struct lo_softmax_points : lo_kernel {
             logits[i] = less ? e : 1;
             other[i] = less ? 1 : e;
             sum[i] = 1 + e;
-            log_sum[i] = log1p_of_fraction(e);
+        }
+    }
+
+    /* The logarithm of the sum. Of two exponentials one is 1, so that their
+     * product is the other: the sum itself has been rounded. */
+    static void log_of_sum(npy_intp n, const real *exponentials,
+                           const real *sum, real *log_sum)
+    {
+        if (n == 2) {
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                log_sum[i] = log1p_of_fraction(exponentials[i]
+                                               * exponentials[LO_LANES + i]);
+        } else {
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                log_sum[i] = log_of_large(sum[i]);
         }
     }
 

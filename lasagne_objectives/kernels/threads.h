@@ -172,8 +172,10 @@ static void *lo_help(void *argument)
         lo_leave(core, helpers);
         pthread_mutex_lock(&pool->mutex);
         const bool helps = pool->wanted > 0;
-        lo_advance(&pool->wanted, helps ? -1 : 0);
-        lo_advance(&pool->helping, helps ? 1 : 0);
+        if (helps) {
+            lo_advance(&pool->wanted, -1);
+            lo_advance(&pool->helping, 1);
+        }
         void (*call)(void *) = pool->call;
         void *work = pool->work;
         pthread_mutex_unlock(&pool->mutex);
