@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -150,6 +151,28 @@ def test_steps_of_whole_networks(tmp_path):
         for name in ['ours', 'plain_theano']:
             assert 0 < row['loss'][name] < row['step'][name] < 10
     assert all(name in done.stdout for name in networks) and '%' in done.stdout
+
+
+def test_compile_time(tmp_path):
+    """Without a Python of Theano's time there are two contenders."""
+    filename = str(tmp_path / 'compile_time.json')
+    quick = ['--losses', 'digits', '--rounds', '1', '--warm-starts', '1', '--then', str(tmp_path / 'python'), '--json', filename]
+    done = run('compile_time.py', *quick, THEANO_FLAGS='cxx=,optimizer_excluding=fusion')
+    assert done.returncode == 0, done.stderr
+    with open(filename) as file:
+        report = json.load(file)
+    assert [(row['loss'], row['cache']) for row in report['rows']] == [('digits', 'cold'), ('digits', 'warm')]
+    for row in report['rows']:
+        for name in ['ours', 'plain_theano']:
+            assert set(row[name]) == {'import', 'build', 'compile', 'collect'} and 0 < sum(row[name].values()) < 60
+        assert 'theano_alone' not in row
+    assert set(report['versions']) == {'ours', 'plain_theano'} and 'ours/plain' in done.stdout
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < '1.22.0', reason='Theano runs by itself')
+def test_theano_alone_gets_nothing_of_this_package():
+    done = run('compile_once.py', 'theano_alone', 'digits')
+    assert done.returncode != 0 and 'theano' in done.stderr and 'revival' not in done.stderr
 
 
 def test_the_tables_of_the_documentation_are_those_of_the_reports(tmp_path):

@@ -414,6 +414,8 @@ def test_modules_that_have_gone():
     assert stand_ins['numpy.linalg.linalg'].LinAlgError is np.linalg.LinAlgError
     assert stand_ins['pkg_resources'].get_distribution('theano').version == '1.0.5'
     assert issubclass(stand_ins['pkg_resources'].DistributionNotFound, Exception)
+    with pytest.raises(AttributeError, match="no 'WorkingSet'"):
+        print(stand_ins['pkg_resources'].WorkingSet)
 
 
 @pytest.mark.parametrize('numpy_2', [True, False])

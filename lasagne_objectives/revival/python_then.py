@@ -7,7 +7,6 @@ They have what is called of them, and are seen by these alone, see
 """
 
 import functools
-import importlib.metadata
 import os
 import shutil
 import sysconfig
@@ -61,14 +60,24 @@ def make_stand_ins():
     # Python 3.12 has no imp. theano.tests.breakpoint imports it, and calls
     # nothing of it where it is not asked to start a debugger.
     provide('imp')
-    # setuptools 82 has none. Theano's gpuarray.linalg names its error, Lasagne
-    # 0.1 asks it for its own version.
-    provide(
-        'pkg_resources',
-        DistributionNotFound=importlib.metadata.PackageNotFoundError,
-        get_distribution=importlib.metadata.distribution,
-    )
+    # setuptools 82 has none.
+    provide('pkg_resources', __getattr__=of_pkg_resources)
     return stand_ins
+
+
+def of_pkg_resources(name):
+    """What is asked for of ``pkg_resources``.
+
+    Theano's ``gpuarray.linalg`` names its error, and Lasagne 0.1 asks it for
+    its own version. What stands for them is slow to import.
+    """
+    from importlib import metadata
+
+    if name == 'DistributionNotFound':
+        return metadata.PackageNotFoundError
+    if name == 'get_distribution':
+        return metadata.distribution
+    raise AttributeError("the stand-in of pkg_resources has no %r" % name)
 
 
 def get_python_inc(plat_specific=False):
