@@ -217,24 +217,24 @@ struct lo_softmax_points : lo_kernel {
     {
         const npy_intp n = points.classes;
         int target[LO_LANES];
+        if (!dense)
+            lo_load_points<index>(points, at, TARGETS, count, target);
+        if (n == 2) {
+            tile_of_two(points, at, count, logits, targets, target);
+            return;
+        }
         real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
         lo_largest_of_tile(n, logits, m);
         if (dense)
             weigh(n, logits, m, targets, mass, dot);
-        else {
-            lo_load_points<index>(points, at, TARGETS, count, target);
-            pick(n, logits, m, target, mass, dot);
-        }
-        if (n == 2)
-            exponentiate_two(logits, sum);
         else
-            exponentiate(n, logits, m, sum);
+            pick(n, logits, m, target, mass, dot);
+        exponentiate(n, logits, m, sum);
         if (at[LOSS] != NULL) {
-            real loss[LO_LANES], log_sum[LO_LANES];
-            log_of_sum(n, logits, sum, log_sum);
+            real loss[LO_LANES];
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++)
-                loss[i] = mass[i] * log_sum[i] - dot[i];
+                loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
             lo_store_points(points, at, LOSS, count, loss);
         }
         if (at[GRADIENT] == NULL)
@@ -293,43 +293,58 @@ struct lo_softmax_points : lo_kernel {
         sums.total(n, sum);
     }
 
-    /* The same of two classes, of which one has u = 0: one exponential. In two
-     * loops: in one, the compiler computes one for each of the classes that may
-     * be the larger. */
-    static void exponentiate_two(real *logits, real *sum)
+    /* The same for two classes: with u = -|z_0 - z_1|, e = exp(u) and the
+     * target t of the smaller logit,
+     *     loss = mass log(1 + e) - t u
+     * In several loops: in one, the compiler computes for each outcome of a
+     * choice what follows it. */
+    void tile_of_two(const lo_points &points, char *const *at, int count,
+                     real *logits, const real *targets,
+                     const int *target) const
     {
-        real *other = logits + LO_LANES;
-        real u[LO_LANES];
+        real *others = logits + LO_LANES;
+        real mass[LO_LANES], dot[LO_LANES], e[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
-            const real apart = -fabs(logits[i] - other[i]);
-            u[i] = logits[i] == other[i] ? 0 : apart;
+            const real t = given(1, 0, i, targets, target);
+            const real of_other = given(1, 1, i, targets, target);
+            const real apart = -fabs(logits[i] - others[i]);
+            e[i] = logits[i] == others[i] ? 0 : apart;
+            mass[i] = dense ? t + of_other : 1;
+            dot[i] = lo_cost(logits[i] < others[i] ? t : of_other, e[i]);
         }
         #pragma omp simd
+        for (int i = 0; i < LO_LANES; i++)
+            e[i] = exp_of_negative(e[i]);
+        if (at[LOSS] != NULL) {
+            real loss[LO_LANES];
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                loss[i] = mass[i] * log1p_of_fraction(e[i]) - dot[i];
+            lo_store_points(points, at, LOSS, count, loss);
+        }
+        if (at[GRADIENT] == NULL)
+            return;
+        real g[LO_LANES];
+        lo_load_points<real>(points, at, UPSTREAM, count, g);
+        #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
-            const real e = exp_of_negative(u[i]);
-            const bool less = logits[i] < other[i];
-            logits[i] = less ? e : 1;
-            other[i] = less ? 1 : e;
-            sum[i] = 1 + e;
+            const real large = g[i] * (mass[i] / (1 + e[i]));
+            const real small = e[i] * large;
+            const bool less = logits[i] < others[i];
+            logits[i] = (less ? small : large)
+                        - given(g[i], 0, i, targets, target);
+            others[i] = (less ? large : small)
+                        - given(g[i], 1, i, targets, target);
         }
     }
 
-    /* The logarithm of the sum. Of two exponentials one is 1, so that their
-     * product is the other: the sum itself has been rounded. */
-    static void log_of_sum(npy_intp n, const real *exponentials,
-                           const real *sum, real *log_sum)
+    /* g t_j of a data point of a tile. */
+    static LO_METHOD real given(real g, int j, int i, const real *targets,
+                                const int *target)
     {
-        if (n == 2) {
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                log_sum[i] = log1p_of_fraction(exponentials[i]
-                                               * exponentials[LO_LANES + i]);
-        } else {
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                log_sum[i] = log_of_large(sum[i]);
-        }
+        return dense ? g * targets[(npy_intp)j * LO_LANES + i]
+                     : j == target[i] ? g : 0;
     }
 
     /* The gradient in the place of exp(u). */
@@ -342,17 +357,10 @@ struct lo_softmax_points : lo_kernel {
             scale[i] = g[i] * (mass[i] / sum[i]);
         for (int j = 0; j < n; j++) {
             real *column = tile + (npy_intp)j * LO_LANES;
-            const real *t = targets + (npy_intp)j * LO_LANES;
-            if (dense) {
-                #pragma omp simd
-                for (int i = 0; i < LO_LANES; i++)
-                    column[i] = column[i] * scale[i] - g[i] * t[i];
-            } else {
-                #pragma omp simd
-                for (int i = 0; i < LO_LANES; i++)
-                    column[i] = column[i] * scale[i]
-                                - (j == target[i] ? g[i] : 0);
-            }
+            #pragma omp simd
+            for (int i = 0; i < LO_LANES; i++)
+                column[i] = column[i] * scale[i]
+                            - given(g[i], j, i, targets, target);
         }
     }
 };
