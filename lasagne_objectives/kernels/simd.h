@@ -45,24 +45,26 @@ LO_INLINE void lo_fetch_ahead(const void *from, npy_intp size)
 LO_INLINE float lo_above_least(float x) { return x < -88.f ? -88.f : x; }
 LO_INLINE double lo_above_least(double x) { return x < -709. ? -709. : x; }
 
-/* exp(x) for x <= 0 that is not below that least, to 1 ulp; NaN stays.
+/* exp(x) for x <= 0 that is not below that least, to 1.1 ulp; NaN stays.
  *
  * x = n log 2 + r with |r| <= log(2) / 2; adding a large number and taking it
  * away rounds to an integer, and leaves n in the low bits of the sum. Where 2^n
  * is no normal number its bits come out as those of 0; just above that, results
- * are denormal. */
+ * are denormal.
+ *
+ * exp(r) = 1 + r + r^2 p(r), where p is interpolated at Chebyshev's points. */
 LO_INLINE float lo_exp_within(float x)
 {
     const float large = 12582912.f;
     const float shifted = x * 1.44269504088896341f + large;
     const float n = shifted - large;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
+    /* Off by 1.1e-8 of exp(r), where rounding may be by 6e-8. */
+    float p = 1.3926184e-3f;
+    p = p * r + 8.363179e-3f;
+    p = p * r + 4.1666556e-2f;
+    p = p * r + 1.6666576e-1f;
+    p = p * r + 0.5f;
     p = (p * r) * r + r + 1.f;
     unsigned bits;
     memcpy(&bits, &shifted, sizeof bits);
@@ -79,20 +81,17 @@ LO_INLINE double lo_exp_within(double x)
     const double n = shifted - large;
     const double r = (x - n * 6.93147180369123816490e-01)
                      - n * 1.90821492927058770002e-10;
-    /* Taylor's polynomial of degree 13: on |r| <= 0.3466 its remainder is
-     * below 5e-18. */
-    double p = 1. / 6227020800.;
-    p = p * r + 1. / 479001600.;
-    p = p * r + 1. / 39916800.;
-    p = p * r + 1. / 3628800.;
-    p = p * r + 1. / 362880.;
-    p = p * r + 1. / 40320.;
-    p = p * r + 1. / 5040.;
-    p = p * r + 1. / 720.;
-    p = p * r + 1. / 120.;
-    p = p * r + 1. / 24.;
-    p = p * r + 1. / 6.;
-    p = p * r + 0.5;
+    /* Off by 1.6e-17. */
+    double p = 2.510038549551032e-08;
+    p = p * r + 2.7620088445409746e-07;
+    p = p * r + 2.7557268459997064e-06;
+    p = p * r + 2.4801521295954376e-05;
+    p = p * r + 1.9841269863053618e-04;
+    p = p * r + 1.3888888917213717e-03;
+    p = p * r + 8.333333333330062e-03;
+    p = p * r + 4.166666666662413e-02;
+    p = p * r + 1.6666666666666669e-01;
+    p = p * r + 0.5000000000000001;
     p = (p * r) * r + r + 1.;
     unsigned long long bits;
     memcpy(&bits, &shifted, sizeof bits);
