@@ -225,11 +225,9 @@ struct lo_softmax_points : lo_kernel {
         }
         real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
         lo_largest_of_tile(n, logits, m);
-        if (dense)
-            weigh(n, logits, m, targets, mass, dot);
-        else
+        if (!dense)
             pick(n, logits, m, target, mass, dot);
-        exponentiate(n, logits, m, sum);
+        exponentiate(n, logits, m, targets, sum, mass, dot);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
             #pragma omp simd
@@ -244,7 +242,7 @@ struct lo_softmax_points : lo_kernel {
         slope(n, logits, targets, target, mass, sum, g);
     }
 
-    /* Of class indices, what weigh() says of dense ones. */
+    /* Of class indices, their mass and sum_j t_j u_j. */
     static void pick(npy_intp n, const real *logits, const real *m,
                      const int *target, real *mass, real *dot)
     {
@@ -256,33 +254,25 @@ struct lo_softmax_points : lo_kernel {
         }
     }
 
-    /* The mass of dense targets, and sum_j t_j u_j. */
-    static void weigh(npy_intp n, const real *logits, const real *m,
-                      const real *targets, real *mass, real *dot)
-    {
-        lo_sums_of_tile<real> masses, dots;
-        for (npy_intp j = 0; j < n; j++) {
-            const real *column = logits + j * LO_LANES;
-            const real *t = targets + j * LO_LANES;
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++) {
-                masses.part[i] += t[i];
-                dots.part[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
-            }
-            masses.after(j);
-            dots.after(j);
-        }
-        masses.total(n, mass);
-        dots.total(n, dot);
-    }
-
-    /* exp(u) in the place of the logits, and its sum. */
+    /* exp(u) in the place of the logits, and its sum; on the way, of dense
+     * targets, what pick() says of class indices. */
     static void exponentiate(npy_intp n, real *logits, const real *m,
-                             real *sum)
+                             const real *targets, real *sum, real *mass,
+                             real *dot)
     {
-        lo_sums_of_tile<real> sums;
+        lo_sums_of_tile<real> sums, masses, dots;
         for (npy_intp j = 0; j < n; j++) {
             real *column = logits + j * LO_LANES;
+            if (dense) {
+                const real *t = targets + j * LO_LANES;
+                #pragma omp simd
+                for (int i = 0; i < LO_LANES; i++) {
+                    masses.part[i] += t[i];
+                    dots.part[i] += lo_cost(t[i], lo_shift(column[i], m[i]));
+                }
+                masses.after(j);
+                dots.after(j);
+            }
             #pragma omp simd
             for (int i = 0; i < LO_LANES; i++) {
                 column[i] = exp_of_difference(column[i], m[i]);
@@ -291,6 +281,10 @@ struct lo_softmax_points : lo_kernel {
             sums.after(j);
         }
         sums.total(n, sum);
+        if (dense) {
+            masses.total(n, mass);
+            dots.total(n, dot);
+        }
     }
 
     /* The same for two classes: with u = -|z_0 - z_1|, e = exp(u) and the
