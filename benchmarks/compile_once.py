@@ -121,6 +121,8 @@ def main():
     versions = {
         'Python': platform.python_version(),
         'NumPy': np.__version__,
+        # With none, products are NumPy's.
+        'links a BLAS': bool(theano.config.blas.ldflags),
     }
     seconds = dict(watch.steps, collect=watch.collecting)
     print(json.dumps({'seconds': seconds, 'versions': versions}))

@@ -17,6 +17,7 @@ NumPy of its time (.bench/then), with our package beside it on the same.
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,9 @@ LOSSES += list(NETWORKS)
 NOW = {'ours': 'ours', 'plain_theano': 'plain_theano'}
 THEN = {'ours_then': 'ours', 'theano_alone': 'theano_alone'}
 
+# `make bench` makes it, if it finds a Python for that.
+PYTHON_THEN = os.path.join(REPOSITORY, '.bench/then/bin/python')
+
 # in a round
 WARM_STARTS = 5
 
@@ -45,7 +49,7 @@ def contenders(loss, then):
     loss : str
         One of `LOSSES`.
     then : str
-        An interpreter on which Theano runs by itself. It need not be there.
+        An interpreter on which Theano runs by itself, or empty.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def contenders(loss, then):
         By name, the interpreter and what compile_once.py calls it.
     """
     found = {name: (sys.executable, called) for name, called in NOW.items()}
-    if loss in NETWORKS and os.path.exists(then):
+    if loss in NETWORKS and then:
         found.update({name: (then, called) for name, called in THEN.items()})
     return found
 
@@ -97,7 +101,9 @@ def run(losses, then, rounds, warm_starts):
     """
     report = new_report(rounds=rounds, versions={})
     print('seconds, medians of %d\n' % rounds)
-    names = list(NOW) + ['ours/plain'] + list(THEN) + ['ours/alone']
+    names = list(NOW) + ['ours/plain']
+    if then:
+        names += list(THEN) + ['ours/alone']
     print(
         '%-16s %-5s' % ('loss', 'cache') + ('%14s' * len(names)) % tuple(names)
     )
@@ -160,8 +166,8 @@ def main():
     parser.add_argument(
         '--then',
         metavar='PYTHON',
-        default=os.path.join(REPOSITORY, '.bench/then/bin/python'),
-        help='where Theano runs by itself (%(default)s)',
+        default=PYTHON_THEN if os.path.exists(PYTHON_THEN) else '',
+        help="where Theano runs by itself (%(default)r); '' leaves that out",
     )
     parser.add_argument(
         '--json',
@@ -169,6 +175,8 @@ def main():
         default=os.path.join(REPOSITORY, 'docs/benchmarks/compile_time.json'),
     )
     options = parser.parse_args()
+    if options.then and not shutil.which(options.then):
+        parser.error('--then: there is no interpreter %s' % options.then)
     report = run(
         options.losses, options.then, options.rounds, options.warm_starts
     )

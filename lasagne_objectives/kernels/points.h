@@ -247,8 +247,7 @@ LO_INLINE void lo_store_points(const lo_points &points, char *const *at,
             lo_point<element>(points, at, which, i) = numbers[i];
 }
 
-/* Registers of 16 bytes, which nearly any processor has; `low` and `high` take
- * numbers of two by turns, from their first and their last halves. */
+/* Numbers of two registers, by their places in both. */
 #ifdef __clang__
 #define LO_SHUFFLE(a, b, mask, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -256,6 +255,8 @@ LO_INLINE void lo_store_points(const lo_points &points, char *const *at,
     __builtin_shuffle(a, b, (mask){__VA_ARGS__})
 #endif
 
+/* Registers of 16 bytes, which nearly any processor has; `low` and `high` take
+ * numbers of two by turns, from their first and their last halves. */
 template <typename real> struct lo_vector;
 
 template <> struct lo_vector<npy_float32> {

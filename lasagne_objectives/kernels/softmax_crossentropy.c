@@ -290,26 +290,26 @@ struct lo_softmax_points : lo_kernel {
     /* The same for two classes: with u = -|z_0 - z_1|, e = exp(u) and the
      * target t of the smaller logit,
      *     loss = mass log(1 + e) - t u
-     * In several loops: in one, the compiler computes for each outcome of a
-     * choice what follows it. */
+     * In several loops: in one, the compiler computes what follows a choice for
+     * each of its outcomes. */
     void tile_of_two(const lo_points &points, char *const *at, int count,
                      real *logits, const real *targets,
                      const int *target) const
     {
         real *others = logits + LO_LANES;
-        real mass[LO_LANES], dot[LO_LANES], e[LO_LANES];
+        real u[LO_LANES], e[LO_LANES], mass[LO_LANES], dot[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
             const real t = given(1, 0, i, targets, target);
             const real of_other = given(1, 1, i, targets, target);
             const real apart = -fabs(logits[i] - others[i]);
-            e[i] = logits[i] == others[i] ? 0 : apart;
+            u[i] = logits[i] == others[i] ? 0 : apart;
             mass[i] = dense ? t + of_other : 1;
-            dot[i] = lo_cost(logits[i] < others[i] ? t : of_other, e[i]);
+            dot[i] = lo_cost(logits[i] < others[i] ? t : of_other, u[i]);
         }
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
-            e[i] = exp_of_negative(e[i]);
+            e[i] = exp_of_negative(u[i]);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
             #pragma omp simd
