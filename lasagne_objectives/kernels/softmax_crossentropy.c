@@ -217,29 +217,38 @@ struct lo_softmax_points : lo_kernel {
     {
         const npy_intp n = points.classes;
         int target[LO_LANES];
+        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
         if (!dense)
             lo_load_points<index>(points, at, TARGETS, count, target);
-        if (n == 2) {
-            tile_of_two(points, at, count, logits, targets, target);
-            return;
+        if (n == 2)
+            weigh_two(logits, targets, target, sum, mass, dot);
+        else {
+            lo_largest_of_tile(n, logits, m);
+            if (!dense)
+                pick(n, logits, m, target, mass, dot);
+            exponentiate(n, logits, m, targets, sum, mass, dot);
         }
-        real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
-        lo_largest_of_tile(n, logits, m);
-        if (!dense)
-            pick(n, logits, m, target, mass, dot);
-        exponentiate(n, logits, m, targets, sum, mass, dot);
         if (at[LOSS] != NULL) {
             real loss[LO_LANES];
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
+            if (n == 2) {
+                #pragma omp simd
+                for (int i = 0; i < LO_LANES; i++)
+                    loss[i] = mass[i] * log1p_of_fraction(sum[i]) - dot[i];
+            } else {
+                #pragma omp simd
+                for (int i = 0; i < LO_LANES; i++)
+                    loss[i] = mass[i] * log_of_large(sum[i]) - dot[i];
+            }
             lo_store_points(points, at, LOSS, count, loss);
         }
         if (at[GRADIENT] == NULL)
             return;
         real g[LO_LANES];
         lo_load_points<real>(points, at, UPSTREAM, count, g);
-        slope(n, logits, targets, target, mass, sum, g);
+        if (n == 2)
+            slope_of_two(logits, targets, target, mass, sum, g);
+        else
+            slope(n, logits, targets, target, mass, sum, g);
     }
 
     /* Of class indices, their mass and sum_j t_j u_j. */
@@ -287,17 +296,17 @@ struct lo_softmax_points : lo_kernel {
         }
     }
 
-    /* The same for two classes: with u = -|z_0 - z_1|, e = exp(u) and the
-     * target t of the smaller logit,
-     *     loss = mass log(1 + e) - t u
-     * In several loops: in one, the compiler computes what follows a choice for
-     * each of its outcomes. */
-    void tile_of_two(const lo_points &points, char *const *at, int count,
-                     real *logits, const real *targets,
-                     const int *target) const
+    /* Of two classes, with u = -|z_0 - z_1| and the target t of the smaller
+     * logit,
+     *     loss = mass log(1 + exp(u)) - t u
+     * The `rest` of the sum is all but the 1. In two loops: in one, the
+     * compiler computes what follows a choice for each of its outcomes. */
+    static void weigh_two(const real *logits, const real *targets,
+                          const int *target, real *rest, real *mass,
+                          real *dot)
     {
-        real *others = logits + LO_LANES;
-        real u[LO_LANES], e[LO_LANES], mass[LO_LANES], dot[LO_LANES];
+        const real *others = logits + LO_LANES;
+        real u[LO_LANES];
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
             const real t = given(1, 0, i, targets, target);
@@ -309,22 +318,19 @@ struct lo_softmax_points : lo_kernel {
         }
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++)
-            e[i] = exp_of_negative(u[i]);
-        if (at[LOSS] != NULL) {
-            real loss[LO_LANES];
-            #pragma omp simd
-            for (int i = 0; i < LO_LANES; i++)
-                loss[i] = mass[i] * log1p_of_fraction(e[i]) - dot[i];
-            lo_store_points(points, at, LOSS, count, loss);
-        }
-        if (at[GRADIENT] == NULL)
-            return;
-        real g[LO_LANES];
-        lo_load_points<real>(points, at, UPSTREAM, count, g);
+            rest[i] = exp_of_negative(u[i]);
+    }
+
+    /* The gradient in the place of two logits. */
+    static void slope_of_two(real *logits, const real *targets,
+                             const int *target, const real *mass,
+                             const real *rest, const real *g)
+    {
+        real *others = logits + LO_LANES;
         #pragma omp simd
         for (int i = 0; i < LO_LANES; i++) {
-            const real large = g[i] * (mass[i] / (1 + e[i]));
-            const real small = e[i] * large;
+            const real large = g[i] * (mass[i] / (1 + rest[i]));
+            const real small = rest[i] * large;
             const bool less = logits[i] < others[i];
             logits[i] = (less ? small : large)
                         - given(g[i], 0, i, targets, target);
