@@ -220,7 +220,7 @@ struct lo_softmax_points : lo_kernel {
         real m[LO_LANES], mass[LO_LANES], dot[LO_LANES], sum[LO_LANES];
         if (!dense)
             lo_load_points<index>(points, at, TARGETS, count, target);
-        if (n == 2)
+        if (n == 2)  /* The sum is without its 1 then. */
             weigh_two(logits, targets, target, sum, mass, dot);
         else {
             lo_largest_of_tile(n, logits, m);
