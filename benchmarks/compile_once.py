@@ -118,12 +118,9 @@ def main():
     function = theano.function([x, t], value, updates=updates)
     watch.stop('compile')
     function(batch, targets)  # it works
-    versions = {
-        'Python': platform.python_version(),
-        'NumPy': np.__version__,
-        # With none, products are NumPy's.
-        'links a BLAS': bool(theano.config.blas.ldflags),
-    }
+    versions = dict(contender.versions(), Python=platform.python_version())
+    # With none, products are NumPy's.
+    versions['links a BLAS'] = bool(theano.config.blas.ldflags)
     seconds = dict(watch.steps, collect=watch.collecting)
     print(json.dumps({'seconds': seconds, 'versions': versions}))
 

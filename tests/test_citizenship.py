@@ -31,6 +31,7 @@ from cases import (
     tensor_type,
 )
 from device import ON_GPU, by_scan
+from then import UNAIDED
 
 LOSSES = ELEMENTWISE + CATEGORICAL
 # What is compiled where no mode can be passed (the inside of a scan) or where it must have a name to be pickled
@@ -408,7 +409,6 @@ def run(program):
 
 # What lets Theano be imported at all, on its own. With a NumPy that it can be imported with unaided, nothing; but the distutils of
 # NumPy, which it imports itself then, leaves traces (a name on numpy, setuptools on the path), where our stand-in leaves none.
-UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'
 ALONE = 'import numpy.distutils' if UNAIDED else 'import lasagne_objectives'
 
 

@@ -16,9 +16,9 @@ import lasagne_objectives
 import then
 from lasagne_objectives import revival
 from lasagne_objectives.revival import imports, increments, numpy_then, python_then, repairs, theano_finder
+from then import UNAIDED
 
 PACKAGE = os.path.dirname(lasagne_objectives.__file__)
-UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'  # what Theano looks for is all there, but maybe for pkg_resources
 
 
 def run_python(code, *options, fails=False, **environ):

@@ -20,6 +20,9 @@ INTEGERS = ['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uin
 DTYPES = ['bool'] + INTEGERS + ['float16', 'float32', 'float64', 'complex64', 'complex128']
 LINKERS = ['py', 'cvm']
 
+# Whether what Theano looks for is all there, but maybe for pkg_resources.
+UNAIDED = np.lib.NumpyVersion(np.__version__) < '1.22.0'
+
 # Numbers at and beyond the borders of each type, and what users write.
 NUMBERS = [s * 2**n + d for n in (0, 7, 8, 15, 16, 31, 32, 63, 64) for s in (1, -1) for d in (-1, 0, 1)]
 NUMBERS += [200, 70000, True, 0.5, 1.1, 1e300, 1e-50, 3.4e38, 65504.0, 65520.0, float('inf'), float('nan'), 1j]

@@ -7,6 +7,7 @@ They have what is called of them, and are seen by these alone, see
 """
 
 import functools
+import importlib
 import os
 import shutil
 import sysconfig
@@ -65,19 +66,21 @@ def make_stand_ins():
     return stand_ins
 
 
+# What of pkg_resources is called otherwise in Python: Theano's gpuarray.linalg
+# names the error, and Lasagne 0.1 asks for its own version.
+OF_METADATA = {
+    'DistributionNotFound': 'PackageNotFoundError',
+    'get_distribution': 'distribution',
+}
+
+
 def of_pkg_resources(name):
-    """What is asked for of ``pkg_resources``.
-
-    Theano's ``gpuarray.linalg`` names its error, and Lasagne 0.1 asks it for
-    its own version. What stands for them is slow to import.
-    """
-    from importlib import metadata
-
-    if name == 'DistributionNotFound':
-        return metadata.PackageNotFoundError
-    if name == 'get_distribution':
-        return metadata.distribution
-    raise AttributeError("the stand-in of pkg_resources has no %r" % name)
+    """What is asked for of ``pkg_resources``: slow to import, so only then."""
+    if name not in OF_METADATA:
+        raise AttributeError("the stand-in of pkg_resources has no %r" % name)
+    return getattr(
+        importlib.import_module('importlib.metadata'), OF_METADATA[name]
+    )
 
 
 def get_python_inc(plat_specific=False):
